@@ -1,0 +1,42 @@
+"""What this step alone promises: when the page comes back, everything has been done."""
+
+import threading
+
+import pytest
+
+from accounts.models import Profile
+
+from .factories import sign_up
+
+
+def test_everything_is_done_when_the_page_comes_back(client, db, mailoutbox):
+    sign_up(client)
+    profile = Profile.objects.get()
+    assert profile.picture_state == "done"
+    assert profile.welcome_state == "done"
+    assert len(mailoutbox) == 1
+
+
+def test_every_piece_of_work_is_logged_once_and_in_order(client, db, events):
+    sign_up(client)
+    assert events() == [
+        "hash password",
+        "save user",
+        "create profile",
+        "fetch joke",
+        "send mail",
+        "resize picture",
+        "sign-up",
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_slow_work_runs_in_the_requests_thread_and_in_no_transaction(client, work):
+    sign_up(client)
+    here = (threading.current_thread(), False)
+    assert work == {"get_joke": here, "send": here, "make_thumbnail": here}
+
+
+def test_sign_up_survives_a_mail_server_that_is_down(client, db, broken_mail):
+    sign_up(client)
+    assert Profile.objects.get().welcome_state == "failed"
