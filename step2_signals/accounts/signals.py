@@ -1,0 +1,28 @@
+from django.db import transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from .models import Profile, User
+from .services import create_profile, resize_profile_image, send_welcome_email
+
+# on_commit() keeps slow work out of the transaction, not out of the request: it runs in the same
+# thread before the commit returns. robust=True logs what goes wrong there instead of raising it;
+# it needs a function or a lambda, because Django 5.2 can't log a failed functools.partial.
+
+
+@receiver(post_save, sender=User)
+def create_profile_of_new_user(instance, created, raw, **kwargs):
+    if created and not raw:
+        create_profile(instance)
+
+
+@receiver(post_save, sender=User)
+def welcome_new_user(instance, created, raw, **kwargs):
+    if created and not raw:
+        transaction.on_commit(lambda: send_welcome_email(instance), robust=True)
+
+
+@receiver(post_save, sender=Profile)
+def resize_new_picture(instance, raw, **kwargs):
+    if instance.picture_state == "waiting" and not raw:
+        transaction.on_commit(lambda: resize_profile_image(instance), robust=True)
