@@ -1,0 +1,48 @@
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connection, transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from .models import Profile, User
+from .services import create_profile, resize_profile_image, send_welcome_email
+from .timing import timed
+
+logger = logging.getLogger(__name__)
+
+# A mail that waits here or is being sent is in this process's memory alone: when the process is
+# killed, it is lost, and nothing anywhere knows that it was still to do.
+mail_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mail")
+
+
+def send_welcome_email_in_thread(user):
+    try:
+        send_welcome_email(user)
+    except Exception:
+        logger.exception("The welcome mail for %s failed", user)  # or nobody would ever see it
+    finally:
+        connection.close()  # each thread has its own, and only a request's is closed by Django
+
+
+def queue_welcome_email(user):
+    with timed("queue", user):
+        mail_threads.submit(send_welcome_email_in_thread, user)
+
+
+@receiver(post_save, sender=User)
+def create_profile_of_new_user(instance, created, raw, **kwargs):
+    if created and not raw:
+        create_profile(instance)
+
+
+@receiver(post_save, sender=User)
+def welcome_new_user(instance, created, raw, **kwargs):
+    if created and not raw:
+        transaction.on_commit(lambda: queue_welcome_email(instance), robust=True)
+
+
+@receiver(post_save, sender=Profile)
+def resize_new_picture(instance, raw, **kwargs):
+    if instance.picture_state == "waiting" and not raw:
+        transaction.on_commit(lambda: resize_profile_image(instance), robust=True)
