@@ -1,0 +1,27 @@
+import logging
+
+import requests
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+
+FALLBACK = "No joke today: the one about the slow API is still loading."
+MAX_LENGTH = 1_000  # characters
+TIMEOUT = (4, 5)  # seconds to connect, and to wait for each next part of the answer
+
+
+def get_joke():
+    """Return a joke from the joke API, or FALLBACK when it is slow, down or talks nonsense."""
+    try:
+        response = requests.get(
+            settings.JOKE_API_URL, headers={"Accept": "application/json"}, timeout=TIMEOUT
+        )
+        response.raise_for_status()
+        joke = response.json()["joke"]
+        if not isinstance(joke, str) or not 0 < len(joke) <= MAX_LENGTH:
+            raise ValueError("the joke is not a text of a joke's length")
+    # requests.Timeout is a RequestException and no built-in TimeoutError, which never catches it.
+    except (requests.RequestException, LookupError, TypeError, ValueError, RecursionError) as error:
+        logger.warning("The joke API failed, so the fallback goes out: %r", error)
+        return FALLBACK
+    return joke

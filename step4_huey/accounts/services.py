@@ -1,0 +1,100 @@
+import logging
+import time
+from io import BytesIO
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import timezone
+from PIL import Image, ImageOps
+
+from .jokes import get_joke
+from .models import Profile
+from .timing import timed
+
+logger = logging.getLogger(__name__)
+
+PICTURE_FORMATS = ["JPEG", "PNG", "WEBP"]
+THUMBNAIL_SIZE = (300, 300)  # pixels
+
+
+def create_profile(user):
+    """Return a new, empty profile for the user. Belongs in the transaction that saves the user."""
+    with timed("create profile", user):
+        return Profile.objects.create(user=user)
+
+
+def send_welcome_email(user):
+    """Send the user a mail with a joke, and return whether the mail server took it.
+
+    A mail that did not go out leaves its reason in `profile.welcome_error`.
+    """
+    with timed("fetch joke", user):
+        joke = get_joke()
+    context = {"user": user, "joke": joke}
+    message = EmailMultiAlternatives(
+        subject=f"Welcome, {user.username}!",
+        body=render_to_string("accounts/email/welcome.txt", context),
+        to=[user.email],  # the address alone: a name beside it could smuggle in a second one
+    )
+    message.attach_alternative(
+        render_to_string("accounts/email/welcome.html", context), "text/html"
+    )
+    profile = Profile.objects.filter(user=user)
+    try:
+        with timed("send mail", user):
+            message.send()
+    except OSError as error:  # every SMTPException is one, and so is every failure of a socket
+        profile.update(welcome_error=str(error))
+        return False
+    profile.update(welcome_sent_at=timezone.now(), welcome_error="")
+    return True
+
+
+def resize_profile_image(profile):
+    """Scale the profile's picture down to a thumbnail, and return whether that worked.
+
+    The original stays as it is. A picture that can't be read leaves the reason in
+    `profile.picture_error`.
+    """
+    if not profile.picture:
+        return False
+    try:
+        with timed("resize picture", profile.user):
+            time.sleep(settings.SIMULATED_RESIZE_SECONDS)
+            thumbnail = make_thumbnail(profile.picture)
+    except Exception as error:  # what a broken picture makes Pillow raise is not documented
+        logger.exception("The picture of %s could not be resized", profile.user)
+        Profile.objects.filter(pk=profile.pk).update(picture_error=str(error))
+        return False
+    replaced = profile.thumbnail.name
+    profile.thumbnail.save(f"{uuid4().hex}.jpg", thumbnail, save=False)
+    # update() sends no post_save, and finds no row if the picture was replaced meanwhile.
+    saved = Profile.objects.filter(pk=profile.pk, picture=profile.picture.name).update(
+        thumbnail=profile.thumbnail.name, picture_resized_at=timezone.now(), picture_error=""
+    )
+    unused = replaced if saved else profile.thumbnail.name
+    if unused:
+        profile.thumbnail.storage.delete(unused)
+    return bool(saved)
+
+
+def make_thumbnail(picture):
+    """Return the picture as a JPEG file that fits THUMBNAIL_SIZE, upright and without metadata."""
+    with picture.open() as file, Image.open(file, formats=PICTURE_FORMATS) as image:
+        if image.mode in ("1", "P"):  # modes that Pillow scales without interpolation
+            image = image.convert("RGBA")
+        # Before anything else that decodes: a JPEG is then decoded at a fraction of its size.
+        image.thumbnail(THUMBNAIL_SIZE)
+        image = ImageOps.exif_transpose(image)
+    if image.mode == "I;16":
+        image = image.point(lambda level: level / 256).convert("L")
+    image = image.convert("RGBA")
+    # A new image, because the old one's comments and EXIF data would be saved with it.
+    thumbnail = Image.new("RGB", image.size, "white")
+    thumbnail.paste(image, mask=image)
+    content = BytesIO()
+    thumbnail.save(content, "JPEG", quality=85)
+    return ContentFile(content.getvalue())

@@ -1,0 +1,34 @@
+from django.db import transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from . import tasks
+from .models import Profile, User
+from .services import create_profile
+from .timing import timed
+
+# A task queued before the commit could start before its row can be seen. Huey's own
+# on_commit_task() is not robust: with a broken queue, the sign-up would fail after its commit.
+
+
+def queue(task, user):
+    with timed("queue", user):
+        task(user.pk)
+
+
+@receiver(post_save, sender=User)
+def create_profile_of_new_user(instance, created, raw, **kwargs):
+    if created and not raw:
+        create_profile(instance)
+
+
+@receiver(post_save, sender=User)
+def welcome_new_user(instance, created, raw, **kwargs):
+    if created and not raw:
+        transaction.on_commit(lambda: queue(tasks.send_welcome_email, instance), robust=True)
+
+
+@receiver(post_save, sender=Profile)
+def resize_new_picture(instance, raw, **kwargs):
+    if instance.picture_state == "waiting" and not raw:
+        transaction.on_commit(lambda: queue(tasks.resize_profile_image, instance.user), robust=True)

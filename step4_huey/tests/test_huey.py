@@ -1,0 +1,141 @@
+"""What this step alone promises: the request only queues, on commit, and Huey's workers work."""
+
+import uuid
+
+import pytest
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from huey.contrib.djhuey import HUEY
+from huey.storage import SqliteStorage
+
+from accounts import tasks
+from accounts.models import Profile, User
+
+from .factories import sign_up
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def queue(tmp_path, monkeypatch):
+    """An empty queue for each test, in a SQLite file as the step's own."""
+    storage = SqliteStorage("test", filename=tmp_path / "huey.sqlite3")
+    monkeypatch.setattr(HUEY, "storage", storage)
+    yield HUEY
+    storage.close()
+
+
+def run_next(queue):
+    """Run the task that has waited longest, as a worker would."""
+    queue.execute(queue.dequeue())
+
+
+def queued(queue):
+    return sorted(task.name for task in queue.pending())
+
+
+def test_tasks_are_queued_even_in_debug_mode():
+    assert settings.HUEY["immediate"] is False
+
+
+def test_page_comes_back_before_anything_slow_is_done(client, queue, work, mailoutbox):
+    sign_up(client)
+    assert work == {}
+    assert queued(queue) == ["resize_profile_image", "send_welcome_email"]
+    profile = Profile.objects.get()
+    assert (profile.picture_state, profile.welcome_state) == ("waiting", "waiting")
+    run_next(queue)
+    run_next(queue)
+    profile.refresh_from_db()
+    assert (profile.picture_state, profile.welcome_state) == ("done", "done")
+    assert len(mailoutbox) == 1
+
+
+def test_nothing_slow_runs_in_a_transaction(client, queue, work):
+    sign_up(client)
+    run_next(queue)
+    run_next(queue)
+    assert [in_transaction for _, in_transaction in work.values()] == [False, False, False]
+
+
+def test_every_piece_of_work_is_logged(client, queue, events):
+    sign_up(client)
+    assert events() == [
+        "hash password",
+        "create profile",
+        "save user",
+        "queue",
+        "queue",
+        "sign-up",
+    ]
+    run_next(queue)
+    run_next(queue)
+    assert events()[6:] == ["fetch joke", "send mail", "resize picture"]
+
+
+def test_tasks_are_queued_on_commit_and_not_before(queue):
+    with transaction.atomic():
+        user = User.objects.create_user("ada", "ada@example.com")
+        user.profile.picture = "pictures/ada.jpeg"
+        user.profile.save()
+        assert queued(queue) == []
+    assert queued(queue) == ["resize_profile_image", "send_welcome_email"]
+
+
+def test_rollback_queues_nothing(queue):
+    with pytest.raises(RuntimeError), transaction.atomic():
+        User.objects.create_user("ada", "ada@example.com")
+        raise RuntimeError("roll back")
+    assert queued(queue) == []
+
+
+def test_mail_that_was_not_sent_is_tried_again_with_growing_pauses(client, queue, monkeypatch):
+    def refuse(mail):
+        raise OSError("mail server asleep")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EmailMultiAlternatives, "send", refuse)
+        sign_up(client)
+        run_next(queue)
+        assert Profile.objects.get().welcome_error == "mail server asleep"
+        [retry] = queue.scheduled()
+        assert retry.name == "send_welcome_email"
+        assert (retry.retries, retry.retry_delay) == (4, 2)
+    retry.eta = None
+    queue.execute(retry)
+    assert Profile.objects.get().welcome_state == "done"
+
+
+def test_picture_that_cannot_be_read_is_not_tried_again(client, queue):
+    sign_up(client)
+    profile = Profile.objects.get()
+    profile.picture.storage.delete(profile.picture.name)
+    run_next(queue)
+    run_next(queue)
+    assert Profile.objects.get().picture_state == "failed"
+    assert queue.scheduled() == []
+
+
+def test_task_of_a_user_who_is_gone_is_logged(queue, caplog):
+    tasks.send_welcome_email(uuid.uuid4())
+    run_next(queue)
+    assert "User matching query does not exist" in caplog.text
+
+
+def test_sign_up_survives_a_broken_queue(client, queue, monkeypatch, caplog):
+    def fail(task):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(queue, "enqueue", fail)
+    sign_up(client)
+    assert caplog.text.count("disk full") >= 2
+    assert Profile.objects.get().welcome_state == "waiting"
+
+
+def test_saving_a_profile_again_queues_no_second_resize(client, queue):
+    sign_up(client)
+    run_next(queue)
+    run_next(queue)
+    Profile.objects.get().save()
+    assert queued(queue) == []

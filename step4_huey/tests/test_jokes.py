@@ -1,0 +1,64 @@
+import socket
+
+import pytest
+from werkzeug import Response
+
+from accounts import jokes
+from accounts.jokes import FALLBACK, get_joke
+
+from .conftest import JOKE
+
+
+def test_joke_is_asked_for_as_json(joke_api):
+    assert get_joke() == JOKE
+    [(request, _)] = joke_api.log
+    assert request.headers["Accept"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        pytest.param(Response("out of jokes", status=500), id="error"),
+        pytest.param(Response("out of jokes"), id="no JSON"),
+        pytest.param(Response("[" * 100_000), id="JSON without end"),
+        pytest.param(Response('["joke"]'), id="a list"),
+        pytest.param(Response("null"), id="null"),
+        pytest.param(Response('{"fun": "none"}'), id="no joke"),
+        pytest.param(Response('{"joke": 42}'), id="a number"),
+        pytest.param(Response('{"joke": ""}'), id="an empty joke"),
+        pytest.param(Response('{"joke": "%s"}' % ("ha" * 1000)), id="a novel"),
+        pytest.param(Response(b"\xff\xfe\xfa\xce"), id="no text"),
+    ],
+)
+def test_nonsense_gives_the_fallback(joke_api, caplog, response):
+    joke_api.clear()
+    joke_api.expect_request("/").respond_with_response(response)
+    assert get_joke() == FALLBACK
+    assert "The joke API failed" in caplog.text
+
+
+def test_api_that_is_down_gives_the_fallback(settings, caplog):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        settings.JOKE_API_URL = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+        assert get_joke() == FALLBACK
+    assert "ConnectionError" in caplog.text
+
+
+def test_api_that_never_answers_gives_the_fallback(settings, caplog, monkeypatch):
+    monkeypatch.setattr(jokes, "TIMEOUT", (0.1, 0.1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.JOKE_API_URL = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        assert get_joke() == FALLBACK
+    assert "ReadTimeout" in caplog.text
+
+
+def test_built_in_timeout_error_does_not_catch_a_time_out_of_requests():
+    # Which is why `except TimeoutError` around requests.get() never helps.
+    assert not issubclass(jokes.requests.Timeout, TimeoutError)
+
+
+def test_time_outs_are_set():
+    connect, read = jokes.TIMEOUT
+    assert 0 < connect <= 5
+    assert 0 < read <= 5

@@ -1,0 +1,184 @@
+import socket
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from PIL import Image
+
+from accounts import services
+from accounts.jokes import FALLBACK
+from accounts.models import Profile
+from accounts.services import make_thumbnail, resize_profile_image, send_welcome_email
+
+from .conftest import JOKE
+from .factories import picture_content
+
+
+def thumbnail_of(content):
+    return Image.open(make_thumbnail(ContentFile(content)))
+
+
+def reloaded(user):
+    return Profile.objects.get(user=user)
+
+
+def test_welcome_mail_carries_the_joke_as_text_and_html(user, mailoutbox):
+    assert send_welcome_email(user) is True
+    [mail] = mailoutbox
+    assert mail.to == ["ada@example.com"]
+    assert mail.subject == "Welcome, ada!"
+    assert JOKE in mail.body
+    assert JOKE in mail.alternatives[0].content
+    assert reloaded(user).welcome_state == "done"
+
+
+def test_joke_is_escaped_in_html_and_not_in_text(user, mailoutbox, joke_api):
+    joke_api.clear()
+    joke_api.expect_request("/").respond_with_json({"joke": "1 < 2 & <b>3</b>"})
+    send_welcome_email(user)
+    [mail] = mailoutbox
+    assert "1 < 2 & <b>3</b>" in mail.body
+    assert "1 &lt; 2 &amp; &lt;b&gt;3&lt;/b&gt;" in mail.alternatives[0].content
+
+
+def test_welcome_mail_goes_out_without_the_joke_api(user, mailoutbox, joke_api):
+    joke_api.clear()
+    assert send_welcome_email(user) is True
+    assert FALLBACK in mailoutbox[0].body
+
+
+def test_mail_server_that_is_down_leaves_the_reason(user, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST = "127.0.0.1"
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        settings.EMAIL_PORT = unused.getsockname()[1]
+        assert send_welcome_email(user) is False
+    profile = reloaded(user)
+    assert profile.welcome_state == "failed"
+    assert "refused" in profile.welcome_error
+
+
+def test_reason_is_forgotten_when_the_mail_goes_out_after_all(user):
+    Profile.objects.filter(user=user).update(welcome_error="mail server asleep")
+    send_welcome_email(user)
+    assert reloaded(user).welcome_error == ""
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((4000, 3000), (300, 225)),
+        ((300, 900), (100, 300)),
+        ((3000, 1), (300, 1)),
+        ((40, 30), (40, 30)),
+    ],
+)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_thumbnail_fits_and_keeps_the_aspect(format, size, expected):
+    assert thumbnail_of(picture_content(format, size=size)).size == expected
+
+
+@pytest.mark.parametrize(
+    ("format", "mode"),
+    [
+        ("JPEG", "L"),
+        ("JPEG", "CMYK"),
+        ("PNG", "1"),
+        ("PNG", "L"),
+        ("PNG", "LA"),
+        ("PNG", "P"),
+        ("PNG", "RGBA"),
+        ("WEBP", "RGBA"),
+    ],
+)
+def test_thumbnail_of_every_mode_is_an_rgb_jpeg_of_the_same_picture(format, mode):
+    thumbnail = thumbnail_of(picture_content(format, mode, size=(600, 600)))
+    assert (thumbnail.format, thumbnail.mode) == ("JPEG", "RGB")
+    # The gradient runs from black at the top to white at the bottom.
+    assert max(thumbnail.getpixel((150, 20))) < 80
+    assert min(thumbnail.getpixel((150, 280))) > 170
+
+
+def test_thumbnail_of_16_bits_a_pixel_is_scaled_to_8():
+    picture, content = Image.new("I;16", (600, 600), 128 * 256), BytesIO()
+    picture.save(content, "PNG")
+    assert thumbnail_of(content.getvalue()).getpixel((150, 150)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_parts_become_white(mode):
+    picture, content = Image.new("RGBA", (600, 600), (0, 0, 0, 0)).convert(mode), BytesIO()
+    picture.save(content, "PNG", **({"transparency": 0} if mode == "P" else {}))
+    assert thumbnail_of(content.getvalue()).getpixel((150, 150)) == (255, 255, 255)
+
+
+def test_thumbnail_is_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: the top of the picture is at the right
+    thumbnail = thumbnail_of(picture_content(size=(800, 400), exif=exif))
+    assert thumbnail.size == (150, 300)
+
+
+def test_thumbnail_has_no_metadata():
+    exif = Image.Exif()
+    exif[0x010E] = "my house"
+    exif.get_ifd(0x8825)[1] = "N"  # where the picture was taken
+    picture = picture_content(exif=exif, comment=b"at home")
+    assert b"my house" in picture
+    assert b"at home" in picture
+    thumbnail = thumbnail_of(picture)
+    assert not thumbnail.getexif()
+    assert "comment" not in thumbnail.info
+    assert "exif" not in thumbnail.info
+
+
+def test_resize_keeps_the_original_and_stores_a_thumbnail(user):
+    original = Path(user.profile.picture.path).read_bytes()
+    assert resize_profile_image(user.profile) is True
+    profile = reloaded(user)
+    assert profile.picture_state == "done"
+    with Image.open(profile.thumbnail.path) as thumbnail:
+        assert thumbnail.size == (300, 225)
+    assert Path(profile.picture.path).read_bytes() == original
+
+
+def test_resize_may_run_twice_and_leaves_one_thumbnail(user, media_root):
+    resize_profile_image(reloaded(user))
+    resize_profile_image(reloaded(user))
+    [path] = (media_root / "thumbnails").iterdir()
+    assert path == Path(reloaded(user).thumbnail.path)
+
+
+def test_broken_picture_leaves_the_reason_and_the_original(user):
+    path = Path(user.profile.picture.path)
+    broken = path.read_bytes()[:2000]  # a header that passes the form, and half of the rest
+    path.write_bytes(broken)
+    assert resize_profile_image(user.profile) is False
+    profile = reloaded(user)
+    assert profile.picture_state == "failed"
+    assert "truncated" in profile.picture_error
+    assert path.read_bytes() == broken
+
+
+def test_missing_picture_leaves_the_reason(user):
+    Path(user.profile.picture.path).unlink()
+    assert resize_profile_image(user.profile) is False
+    assert reloaded(user).picture_state == "failed"
+
+
+def test_profile_without_a_picture_needs_no_resize(user):
+    user.profile.picture = ""
+    assert resize_profile_image(user.profile) is False
+
+
+def test_thumbnail_of_a_replaced_picture_is_thrown_away(user, media_root, monkeypatch):
+    def replace_meanwhile(picture):
+        Profile.objects.filter(user=user).update(picture="pictures/another.jpeg")
+        return make_thumbnail(picture)
+
+    monkeypatch.setattr(services, "make_thumbnail", replace_meanwhile)
+    assert resize_profile_image(user.profile) is False
+    assert list((media_root / "thumbnails").iterdir()) == []
+    assert reloaded(user).thumbnail == ""
