@@ -23,6 +23,7 @@ def test_record_says_what_took_how_long_and_where():
     record = last_record()
     assert record["step"] == settings.BASE_DIR.name
     assert record["sign_up"] == str(user.pk)
+    assert record["username"] == "ada"
     assert record["event"] == "resize picture"
     assert record["end"] == pytest.approx(record["start"] + record["elapsed"])
     assert record["process"] == os.getpid()

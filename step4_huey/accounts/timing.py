@@ -31,6 +31,7 @@ def timed(event, user):
             stacklevel=3,  # past this function and contextlib, to the line that did the work
             extra={
                 "sign_up": str(user.pk),
+                "username": user.username,
                 "event": event,
                 "start": start,
                 "end": start + elapsed,
