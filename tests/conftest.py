@@ -1,0 +1,78 @@
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tools.standins import Standins
+from tools.steps import STEPS, Step, consumer, free_port, migrate, server, step_environment
+from tools.timings import TimingLog
+from tools.visitor import Visitor, make_picture
+
+
+@dataclass
+class Site:
+    """A step that runs: a real server, a real consumer if it has one, and a log to read."""
+
+    step: Step
+    url: str
+    var_dir: Path
+    standins: Standins
+
+    def visitor(self):
+        """Return a visitor with a name that nobody else has."""
+        return Visitor(self.url, f"ada-{uuid4().hex[:8]}")
+
+    def timing_log(self):
+        """Return the timing log from here on."""
+        log = TimingLog(self.var_dir)
+        log.new_records()
+        return log
+
+    def files(self):
+        """Return the names of all pictures and thumbnails that the site keeps."""
+        return {path.name for path in (self.var_dir / "media").rglob("*.*")}
+
+
+@pytest.fixture(scope="session")
+def started_standins():
+    with Standins(http_port=0, smtp_port=0, joke_delay=0, mail_delay=0) as standins:
+        yield standins
+
+
+@pytest.fixture
+def standins(started_standins):
+    """The stand-ins, with everything in order again before and after the test."""
+    well = {"joke_delay": 0, "mail_delay": 0, "joke_failure": None, "mail_failure": None}
+    started_standins.control(**well)
+    yield started_standins
+    started_standins.control(**well)
+
+
+@pytest.fixture(scope="session", params=STEPS, ids=lambda step: step.name)
+def started_site(request, started_standins, tmp_path_factory):
+    step = request.param
+    folder = tmp_path_factory.mktemp(step.name)
+    environment = step_environment(step, started_standins, folder / "var")
+    environment["SIMULATED_RESIZE_SECONDS"] = "0"
+    migrate(step, environment)
+    with ExitStack() as stack:
+        url = stack.enter_context(
+            server(step, environment, "127.0.0.1", free_port(), folder / "server.log")
+        )
+        if step.has_consumer:
+            stack.enter_context(consumer(step, environment, folder / "consumer.log"))
+        yield Site(step, url, folder / "var", started_standins)
+
+
+@pytest.fixture
+def site(started_site, standins):
+    """Each step in turn, as real processes on real sockets."""
+    return started_site
+
+
+@pytest.fixture(scope="session")
+def picture():
+    """A photo of 12 million pixels, as a JPEG's bytes."""
+    return make_picture()

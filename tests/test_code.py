@@ -1,0 +1,54 @@
+"""What holds for the code of the repository."""
+
+import os
+import secrets
+import subprocess
+import sys
+
+import pytest
+
+from tools.steps import ROOT, STEPS, manage
+
+by_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+
+
+def run(command, cwd=ROOT, **environment):
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=" ".join)
+def test_ruff_finds_nothing(arguments):
+    result = run([sys.executable, "-m", "ruff", *arguments, "."])
+    assert result.returncode == 0, result.stdout
+
+
+@by_step
+def test_no_migration_is_missing(step, tmp_path):
+    result = run(manage("makemigrations", "--check"), step.folder, VAR_DIR=str(tmp_path))
+    assert result.returncode == 0, result.stdout
+
+
+@by_step
+def test_deployment_check_is_clean_with_debug_off(step, tmp_path):
+    result = run(
+        manage("check", "--deploy", "--fail-level=WARNING"),
+        step.folder,
+        VAR_DIR=str(tmp_path),
+        DEBUG="off",
+        SECRET_KEY=secrets.token_urlsafe(50),
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@by_step
+def test_missing_secret_key_is_a_clear_error_with_debug_off(step, tmp_path):
+    os.environ.pop("SECRET_KEY", None)
+    result = run(manage("check"), step.folder, VAR_DIR=str(tmp_path), DEBUG="off")
+    assert result.returncode != 0
+    assert "Set the SECRET_KEY environment variable" in result.stderr

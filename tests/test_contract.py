@@ -1,0 +1,322 @@
+"""What every step promises its visitors, checked over HTTP against real processes."""
+
+import json
+import os
+import sqlite3
+import struct
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import pytest
+import requests
+from PIL import Image
+
+from tools.standins import JOKES
+from tools.timings import SignUp
+from tools.visitor import PASSWORD, Visitor
+
+DONE_SECONDS = 60  # a limit for what never happens, not a speed that is tested
+ERROR = 'class="errorlist"'
+
+
+def wait_for(condition):
+    """Return the first true value of the condition; fail when there is none in time."""
+    deadline = time.monotonic() + DONE_SECONDS
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError("This never happened.")
+
+
+def mail_to(site, visitor):
+    return [mail for mail in site.standins.inbox if mail["to"] == [visitor.email]]
+
+
+def home_says(visitor, text):
+    return wait_for(lambda: text in visitor.get("/").text)
+
+
+def user_count(site, **columns):
+    """Return how many rows of the user table have these values."""
+    database = sqlite3.connect(site.var_dir / "db.sqlite3")
+    where = " AND ".join(f"{column} = ?" for column in columns)
+    query = f"SELECT count(*) FROM accounts_user WHERE {where}"
+    [count] = database.execute(query, list(columns.values())).fetchone()
+    database.close()
+    return count
+
+
+def test_sign_up_gives_a_profile_a_thumbnail_and_a_mail_with_a_joke(site, picture):
+    log, visitor = site.timing_log(), site.visitor()
+    response = visitor.sign_up(picture)
+    assert (response.status_code, response.headers["Location"]) == (302, "/")
+
+    thumbnail = wait_for(visitor.thumbnail)
+    assert (thumbnail.format, thumbnail.size) == ("JPEG", (300, 225))
+    [mail] = wait_for(lambda: mail_to(site, visitor))
+    assert mail["subject"] == f"Welcome, {visitor.username}!"
+    assert any(joke in mail["text"] for joke in JOKES)
+    home_says(visitor, 'data-picture="done"')
+    home_says(visitor, 'data-welcome="done"')
+
+    records = []
+
+    def is_logged():
+        records.extend(log.new_records())
+        return SignUp(records).is_done
+
+    wait_for(is_logged)
+    expected = {
+        "sign-up",
+        "hash password",
+        "save user",
+        "create profile",
+        "resize picture",
+        "fetch joke",
+        "send mail",
+    }
+    assert {record["event"] for record in records} - {"queue"} == expected
+    assert len({record["sign_up"] for record in records}) == 1
+    assert {record["step"] for record in records} == {site.step.name}
+    assert [record["error"] for record in records if record["error"]] == []
+
+
+def test_where_the_work_ran(site, picture):
+    log, visitor = site.timing_log(), site.visitor()
+    visitor.sign_up(picture)
+    records = []
+
+    def is_logged():
+        records.extend(log.new_records())
+        return SignUp(records).is_done
+
+    wait_for(is_logged)
+    request = SignUp(records).events["sign-up"]
+    elsewhere = {
+        record["event"]: "thread" if record["process"] == request["process"] else "process"
+        for record in records
+        if (record["process"], record["threadName"]) != (request["process"], request["threadName"])
+    }
+    assert (
+        elsewhere
+        == {
+            1: {},
+            2: {},
+            3: {"fetch joke": "thread", "send mail": "thread"},
+            4: {"fetch joke": "process", "send mail": "process", "resize picture": "process"},
+        }[site.step.number]
+    )
+
+
+def test_sign_up_without_a_picture(site):
+    visitor = site.visitor()
+    assert visitor.sign_up().status_code == 302
+    assert 'data-picture="none"' in visitor.get("/").text
+    wait_for(lambda: mail_to(site, visitor))
+    assert visitor.thumbnail() is None
+
+
+def test_visitor_finds_the_way_back_in(site):
+    visitor = site.visitor()
+    visitor.sign_up()
+    returning = Visitor(site.url, visitor.username)
+    assert visitor.email not in returning.get("/").text
+    response = returning.post("/login/", {"username": visitor.username, "password": PASSWORD})
+    assert visitor.email in response.text
+    response = returning.session.post(
+        f"{site.url}/logout/",
+        headers={"X-CSRFToken": returning.session.cookies[f"{site.step.name}_csrftoken"]},
+    )
+    assert visitor.email not in response.text
+    assert visitor.email not in returning.get("/").text
+
+
+def test_nobody_else_sees_a_thumbnail(site, picture):
+    owner, other = site.visitor(), site.visitor()
+    owner.sign_up(picture)
+    wait_for(owner.thumbnail)
+    other.sign_up()
+    assert other.get("/thumbnail/").status_code == 404
+    stranger = site.visitor()
+    assert stranger.get("/thumbnail/", allow_redirects=False).status_code == 302
+    for path in ["/media/", "/var/db.sqlite3", "/static/../var/db.sqlite3"]:
+        assert stranger.get(path).status_code == 404
+    [name] = [name for name in site.files() if name.endswith(".jpeg")][:1]
+    assert owner.get(f"/media/pictures/{name}").status_code == 404
+
+
+def test_form_without_csrf_token_is_refused(site):
+    assert requests.post(f"{site.url}/signup/", data={"username": "eve"}).status_code == 403
+
+
+def test_foreign_host_is_refused(site):
+    assert requests.get(site.url, headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_invalid_form_says_why_at_the_field_and_saves_nothing(site, picture):
+    visitor, files = site.visitor(), site.files()
+    page = visitor.sign_up(picture, password2="another one").text
+    assert page.count(ERROR) == 1
+    assert 'aria-invalid="true"' in page
+    assert f'value="{visitor.email}"' in page
+    assert user_count(site, username=visitor.username) == 0
+    assert site.files() == files
+
+
+# Whoever else may fail: the joke API and the mail server
+
+
+@pytest.mark.parametrize("failure", ["500", "reset", "hang", "garbage"])
+def test_sign_up_survives_the_joke_api(site, failure):
+    site.standins.control(joke_failure=failure)
+    visitor = site.visitor()
+    assert visitor.sign_up().status_code == 302
+    [mail] = wait_for(lambda: mail_to(site, visitor))
+    assert "No joke today" in mail["text"]
+
+
+@pytest.mark.parametrize("failure", ["4xx", "5xx", "reset", "hang", "garbage"])
+def test_sign_up_survives_the_mail_server(site, failure, picture):
+    site.standins.control(mail_failure=failure)
+    visitor = site.visitor()
+    assert visitor.sign_up(picture).status_code == 302
+    wait_for(visitor.thumbnail)
+    home_says(visitor, 'data-welcome="failed"')
+    assert mail_to(site, visitor) == []
+    if site.step.has_consumer:  # which tries again
+        site.standins.control(mail_failure=None)
+        home_says(visitor, 'data-welcome="done"')
+        assert len(mail_to(site, visitor)) == 1
+
+
+# Two at once
+
+
+@pytest.mark.parametrize("same", ["username", "email"])
+def test_of_two_who_want_the_same_at_once_one_gets_it(site, picture, same):
+    first, second = site.visitor(), site.visitor()
+    files = site.files()
+    changed = {same: getattr(first, same)}
+    with ThreadPoolExecutor() as threads:
+        answers = list(threads.map(lambda v: v.sign_up(picture, **changed), [first, second]))
+    assert sorted(answer.status_code for answer in answers) == [200, 302]
+    [refused] = [answer for answer in answers if answer.status_code == 200]
+    assert refused.text.count(ERROR) == 1
+    assert "already exists" in refused.text
+    assert user_count(site, **changed) == 1
+    assert len([name for name in site.files() - files if name.endswith(".jpeg")]) == 1
+
+
+def test_many_at_once_are_all_served(site):
+    visitors = [site.visitor() for _ in range(8)]
+    with ThreadPoolExecutor(len(visitors)) as threads:
+        answers = list(threads.map(lambda visitor: visitor.sign_up(), visitors))
+    assert [answer.status_code for answer in answers] == [302] * len(visitors)
+    for visitor in visitors:
+        wait_for(lambda visitor=visitor: mail_to(site, visitor))
+
+
+# Hostile input
+
+
+def encoded(format, **options):
+    content = BytesIO()
+    Image.new("RGB", (64, 64)).save(content, format, **options)
+    return content.getvalue()
+
+
+def png_chunk(kind, content):
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+
+def png_bomb(width, height):
+    """Return a PNG of a few hundred bytes that says it has so many pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", zlib.compress(b"\0" * 100_000))
+        + png_chunk(b"IEND", b"")
+    )
+
+
+BAD_UPLOADS = {
+    "gif": encoded("GIF"),
+    "tiff": encoded("TIFF"),
+    "eps": encoded("EPS"),
+    "ico": encoded("ICO"),
+    "svg": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+    "html": b"<!doctype html><script>alert(1)</script>",
+    "empty": b"",
+    "random": os.urandom(10_000),
+    "half a png header": encoded("PNG")[:20],
+    "half a webp header": encoded("WEBP")[:20],
+    "jpeg marker alone": b"\xff\xd8\xff",
+    "png bomb": png_bomb(50_000, 50_000),
+    "png bomb below Pillow's own limit": png_bomb(6_000, 6_000),
+    "png without size": png_bomb(0, 0),
+    "21 MiB": encoded("JPEG") + b"\0" * 21 * 1024 * 1024,
+}
+
+
+@pytest.mark.parametrize("kind", BAD_UPLOADS)
+def test_bad_upload_is_an_error_at_the_field_and_saves_nothing(site, kind):
+    visitor, files = site.visitor(), site.files()
+    response = visitor.sign_up(BAD_UPLOADS[kind])
+    assert response.status_code == 200
+    assert response.text.count(ERROR) == 1
+    assert 'id="id_picture_error"' in response.text
+    assert user_count(site, username=visitor.username) == 0
+    assert site.files() == files
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_picture_that_passes_the_form_and_breaks_later_is_said_to_have_failed(site, format):
+    content = BytesIO()
+    Image.effect_noise((600, 600), 50).convert("RGB").save(content, format)
+    broken = content.getvalue()[: len(content.getvalue()) // 2]
+    visitor = site.visitor()
+    response = visitor.sign_up(broken)
+    if response.status_code == 200:
+        assert 'id="id_picture_error"' in response.text
+    else:
+        home_says(visitor, 'data-picture="failed"')
+        assert visitor.thumbnail() is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"username": "ada\nBcc: eve@example.com"},
+        {"username": "a" * 10_000},
+        {"username": "\0"},
+        {"username": "<script>alert(1)</script>"},
+        {"email": "ada@example.com\r\nBcc: eve@example.com"},
+        {"email": "ada@example.com, eve@example.com"},
+        {"email": "a" * 10_000 + "@example.com"},
+        {"email": "ada@exa\0mple.com"},
+        {"password1": "\0", "password2": "\0"},
+    ],
+    ids=lambda changed: json.dumps(changed)[:40],
+)
+def test_awkward_text_is_an_error_at_the_field(site, changed):
+    visitor = site.visitor()
+    response = visitor.sign_up(**changed)
+    assert response.status_code == 200
+    assert ERROR in response.text
+    assert "<script>alert" not in response.text
+    assert user_count(site, email=visitor.email) == 0
+
+
+@pytest.mark.parametrize("name", ["Žofie", "李小龍", "مريم", "O.d+d_n-ame@x"])
+def test_names_of_every_script_are_welcome(site, name):
+    visitor = site.visitor()
+    username = f"{name}-{visitor.username}"
+    assert visitor.sign_up(username=username).status_code == 302
+    [mail] = wait_for(lambda: mail_to(site, visitor))
+    assert mail["subject"] == f"Welcome, {username}!"
+    assert username in visitor.get("/").text

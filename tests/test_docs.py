@@ -1,0 +1,59 @@
+"""What the READMEs say is what the code does, and what the recorded run measured."""
+
+import json
+import re
+from statistics import median
+
+import pytest
+
+from tools import docs
+from tools.docs import read, readmes, regenerated
+from tools.steps import ROOT, STEPS
+
+by_readme = pytest.mark.parametrize("path", readmes(), ids=lambda p: p.relative_to(ROOT).as_posix())
+DEMO = "notebooks/data/demo.json"
+
+
+@by_readme
+def test_code_and_figures_are_those_of_today(path):
+    text = path.read_text(encoding="utf-8")
+    assert text == regenerated(text), "run: python -m tools.docs"
+
+
+@by_readme
+def test_every_fenced_block_says_what_it_shows(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(docs.FENCED.findall(text)) * 2 == text.count("```")
+
+
+@by_readme
+def test_every_link_leads_to_a_file(path):
+    text = docs.FENCED.sub("", path.read_text(encoding="utf-8"))
+    links = [link for link in re.findall(r"\]\((.*?)\)", text) if "://" not in link]
+    missing = [link for link in links if not (path.parent / link.partition("#")[0]).exists()]
+    assert missing == []
+
+
+@by_readme
+def test_every_command_exists(path):
+    commands = re.findall(r"python workshop\.py (\w+)", path.read_text(encoding="utf-8"))
+    launcher = read("workshop.py")
+    assert [name for name in commands if f'"{name}"' not in launcher] == []
+
+
+def test_recorded_run_shows_the_staircase():
+    steps = json.loads(read(DEMO))["steps"]
+    page = {step.number: median(steps[step.name]["page_seconds"]) for step in STEPS}
+    mail = sum(
+        median(steps["step2_signals"]["waited_for_seconds"][event])
+        for event in ["fetch joke", "send mail"]
+    )
+    assert page[2] == pytest.approx(page[1], rel=0.15)
+    assert page[3] == pytest.approx(page[2] - mail, rel=0.15)
+    assert page[3] < page[2] - mail / 2
+    assert page[4] <= page[1] / 10
+    for step in STEPS:
+        result = steps[step.name]
+        count = len(result["page_seconds"])
+        assert count >= 10
+        assert (result["mails_delivered"], result["thumbnails"]) == (count, count)

@@ -1,0 +1,462 @@
+"""workshop.py, run for real in temporary clones whose lock is one tiny package; no network."""
+
+import ast
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import time
+import zipfile
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX signals and file layout")
+
+REPORT = """
+import json, os, sys, tiny
+seen = {"tiny": tiny.VERSION, "prefix": sys.prefix, "cwd": os.getcwd(), "arguments": sys.argv[1:],
+        "utf8": sys.flags.utf8_mode, "path": sys.path}
+print(json.dumps(seen))
+sys.exit(int(os.environ.get("STATUS", "0")))
+"""
+# Ends half a second after the first signal, and leaves a list of those that came until then.
+WAIT_FOR_SIGNAL = """
+import os, signal, sys, time
+from pathlib import Path
+came = []
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, _: came.append(number))
+Path("pid").write_text(str(os.getpid()))
+while not came:
+    time.sleep(0.01)
+time.sleep(0.5)
+Path("came").write_text(" ".join(signal.Signals(number).name for number in came))
+sys.exit(7)
+"""
+SLOW_BACKEND = """
+import os, time
+from pathlib import Path
+def build_wheel(*arguments):
+    Path(os.environ["SLOW_PID"]).write_text(str(os.getpid()))
+    time.sleep(60)
+"""
+
+
+class Clone:
+    """A temporary clone with a lock of its own, and a folder of wheels for a package index."""
+
+    def __init__(self, root, wheels):
+        self.root, self.wheels = root, wheels
+        self.venv = root / ".venv"
+        self.stamp = self.venv / "installed.json"
+        self.log = self.venv / "install.log"
+        base = {"base": str(self.venv), "platbase": str(self.venv)}
+        self.packages = Path(sysconfig.get_path("purelib", "venv", base))
+        self.lock = root / "requirements" / "workshop.txt"
+        self.options = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri()}
+
+    def command(self, *arguments, python=sys.executable, **variables):
+        """Return the arguments of Popen that start the launcher with these."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")}
+        env = inherited | {"PIP_CONFIG_FILE": os.devnull} | self.options | variables
+        return {
+            "args": [python, self.root / "workshop.py", *arguments],
+            "env": env,
+            "cwd": self.wheels,  # anywhere else
+            "encoding": "utf-8",
+        }
+
+    def run(self, *arguments, **variables):
+        """Run the launcher to its end."""
+        return subprocess.run(
+            **self.command(*arguments, **variables), capture_output=True, timeout=60
+        )
+
+    @contextmanager
+    def start(self, *arguments, **variables):
+        """Start the launcher; at the end of the block nothing of it is left."""
+        with subprocess.Popen(
+            **self.command(*arguments, **variables),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
+            try:
+                yield process
+            finally:
+                kill_all(process)
+
+
+def kill_all(process):
+    """Kill a process and its descendants at once, as a power cut would."""
+    if process.poll() is None:
+        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+            each.kill()
+    process.wait()
+
+
+def alive(pid):
+    """Return whether a process is running."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_for(condition):
+    """Return the condition's value as soon as it's true; fail after 30 seconds."""
+    deadline = time.monotonic() + 30
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+    return value
+
+
+def pid_in(path):
+    """Return the process id in a file, once it's there."""
+    return int(wait_for(lambda: path.exists() and path.read_text()))
+
+
+def write_wheel(folder, version, extra_files=0):
+    """Write a wheel of the package `tiny`, with as many empty data files as wanted."""
+    name = f"tiny-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"tiny-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", f"VERSION = {version!r}\n")
+        for number in range(extra_files):
+            wheel.writestr(f"tiny_data/{number}.txt", "")
+        wheel.writestr(
+            f"{name}/METADATA", f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n"
+        )
+        wheel.writestr(
+            f"{name}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{name}/RECORD", "")
+
+
+def write_slow_sdist(folder):
+    """Write a source distribution of `slow`, whose build takes a minute."""
+    build_system = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
+    with tarfile.open(folder / "slow-1.0.tar.gz", "w:gz") as sdist:
+        for name, text in {"pyproject.toml": build_system, "b.py": SLOW_BACKEND}.items():
+            member = tarfile.TarInfo(f"slow-1.0/{name}")
+            member.size = len(text.encode())
+            sdist.addfile(member, BytesIO(text.encode()))
+
+
+def make_clone(folder):
+    """Return a new Clone, in a folder with a space and non-ASCII letters in its name."""
+    root, wheels = folder / "Übung – 練習 1", folder / "wheels"
+    (root / "tools").mkdir(parents=True)
+    (root / "requirements").mkdir()
+    wheels.mkdir()
+    for name in ("workshop.py", "tools/__init__.py", "tools/environment.py"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "tools" / "demo.py").write_text(REPORT, encoding="utf-8")
+    (root / "tools" / "test_all.py").write_text(REPORT, encoding="utf-8")
+    (root / "tools" / "run.py").write_text(WAIT_FOR_SIGNAL, encoding="utf-8")
+    (root / "requirements" / "workshop.txt").write_text("tiny==1.0\n", encoding="utf-8")
+    (root / "requirements" / "tests.txt").write_text("absent==1.0\n", encoding="utf-8")
+    write_wheel(wheels, "1.0")
+    return Clone(root, wheels)
+
+
+@pytest.fixture
+def clone(tmp_path):
+    return make_clone(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A clone after its first run; for reading only."""
+    clone = make_clone(tmp_path_factory.mktemp("built"))
+    clone.first_run = clone.run("demo", "--fast", "two words")
+    assert clone.first_run.returncode == 0, clone.first_run.stderr
+    return clone
+
+
+@pytest.fixture
+def ready(built, tmp_path):
+    """A clone of one's own that has been built already."""
+    root, wheels = tmp_path / built.root.name, tmp_path / "wheels"
+    shutil.copytree(built.root, root, symlinks=True)
+    shutil.copytree(built.wheels, wheels)
+    return Clone(root, wheels)
+
+
+@pytest.fixture
+def no_network():
+    """Pip's options for an index that nobody serves."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/simple"
+        yield {"PIP_INDEX_URL": url, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": ""}
+
+
+def one_line(result):
+    """Return the launcher's only line of complaint."""
+    said = [line for line in result.stderr.splitlines() if not line.endswith(".")]
+    assert len(said) == 1, result.stderr
+    return said[0]
+
+
+def test_first_run_installs_the_lock_and_runs_the_command_in_the_clone(built):
+    seen = json.loads(built.first_run.stdout)
+    assert seen["tiny"] == "1.0"
+    assert Path(seen["prefix"]) == built.venv
+    assert Path(seen["cwd"]) == built.root
+    assert seen["arguments"] == ["--fast", "two words"]
+    assert seen["utf8"] == 1
+    assert "Downloading workshop.txt" in built.first_run.stderr
+
+
+def test_second_run_says_nothing_and_calls_no_pip(ready):
+    pip = ready.packages / "pip" / "__main__.py"
+    pip.write_text("raise SystemExit('pip was called')", encoding="utf-8")
+    log = ready.log.stat().st_mtime_ns
+    result = ready.run("demo")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert ready.log.stat().st_mtime_ns == log
+
+
+def test_callers_python_variables_do_not_reach_the_command(ready, tmp_path):
+    (tmp_path / "tiny.py").write_text("raise SystemExit('the wrong tiny')", encoding="utf-8")
+    (tmp_path / "tools.py").write_text("raise SystemExit('the wrong tools')", encoding="utf-8")
+    strays = {"PYTHONPATH": str(tmp_path), "VIRTUAL_ENV": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    result = ready.run("demo", **strays)
+    assert result.returncode == 0, result.stderr
+    assert str(tmp_path) not in json.loads(result.stdout)["path"]
+
+
+def test_exit_status_is_passed_on(ready):
+    assert ready.run("demo", STATUS="41").returncode == 41
+
+
+def test_changed_lock_is_installed(ready):
+    write_wheel(ready.wheels, "2.0")
+    ready.lock.write_text("tiny==2.0\n", encoding="utf-8")
+    result = ready.run("demo")
+    assert json.loads(result.stdout)["tiny"] == "2.0"
+    assert "Making .venv" not in result.stderr
+
+
+def test_another_python_gets_a_new_environment(ready):
+    stamp = json.loads(ready.stamp.read_text(encoding="utf-8"))
+    ready.stamp.write_text(json.dumps(stamp | {"python": "older"}), encoding="utf-8")
+    leftover = ready.venv / "leftover"
+    leftover.mkdir()
+    result = ready.run("demo")
+    assert result.returncode == 0, result.stderr
+    assert not leftover.exists()
+    assert json.loads(ready.stamp.read_text(encoding="utf-8")) == stamp
+
+
+def test_killed_while_installing_makes_the_environment_anew(ready):
+    write_wheel(ready.wheels, "2.0", extra_files=2000)
+    ready.lock.write_text("tiny==2.0\n", encoding="utf-8")
+    with ready.start("demo") as launcher:
+        wait_for((ready.packages / "tiny_data").exists)
+        kill_all(launcher)
+    assert not ready.stamp.exists()
+    result = ready.run("demo")
+    assert json.loads(result.stdout)["tiny"] == "2.0"
+    assert "Making .venv" in result.stderr
+    assert len(list(ready.packages.glob("tiny_data/*.txt"))) == 2000
+
+
+def test_killed_while_downloading_leaves_everything_as_it_was(ready, tmp_path):
+    write_slow_sdist(ready.wheels)
+    ready.lock.write_text("tiny==1.0\nslow==1.0\n", encoding="utf-8")
+    with ready.start("demo", SLOW_PID=str(tmp_path / "slow")) as launcher:
+        pid_in(tmp_path / "slow")
+        kill_all(launcher)
+    ready.lock.write_text("tiny==1.0\n", encoding="utf-8")
+    result = ready.run("demo")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@posix_only
+def test_sigterm_while_downloading_stops_pip_and_what_it_started(ready, tmp_path):
+    write_slow_sdist(ready.wheels)
+    ready.lock.write_text("slow==1.0\n", encoding="utf-8")
+    with ready.start("demo", SLOW_PID=str(tmp_path / "slow")) as launcher:
+        build = pid_in(tmp_path / "slow")
+        launcher.terminate()
+        said, _ = launcher.communicate(timeout=20)
+    assert launcher.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in said
+    wait_for(lambda: not alive(build))
+
+
+def test_environment_made_by_hand_is_left_alone(clone):
+    clone.venv.mkdir()
+    (clone.venv / "mine.txt").write_text("precious")
+    result = clone.run("demo")
+    assert result.returncode == 1
+    assert "would be lost" in one_line(result)
+    assert [path.name for path in clone.venv.iterdir()] == ["mine.txt"]
+
+
+def test_no_network_ends_in_one_line_that_says_so(clone, no_network):
+    result = clone.run("demo", **no_network)
+    assert result.returncode == 1
+    assert "connect to a network" in one_line(result)
+    assert "Retrying" in clone.log.read_text(encoding="utf-8")
+
+
+def test_no_network_leaves_the_other_commands_working(ready, no_network):
+    assert ready.run("test", **no_network).returncode == 1
+    result = ready.run("demo", **no_network)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_two_launchers_at_once_install_only_once(clone):
+    with clone.start("demo") as first, clone.start("demo") as second:
+        said = [process.communicate(timeout=60)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], said
+    assert sorted("Making .venv" in text for text in said) == [False, True]
+    assert sorted("waiting for it" in text for text in said) == [False, True]
+
+
+def bare_python(folder):
+    """Return a copy of this Python as Debian delivers it: with venv, without ensurepip and pip."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    python = folder / "bin" / version
+    library = folder / sys.platlibdir / version
+    python.parent.mkdir(parents=True)
+    library.mkdir(parents=True)
+    shutil.copy(Path(sys._base_executable).resolve(), python)
+    for path in Path(sysconfig.get_path("stdlib")).iterdir():
+        if path.name not in ("ensurepip", "site-packages", "dist-packages"):
+            (library / path.name).symlink_to(path)
+    for path in Path(sys.base_prefix, sys.platlibdir).glob("libpython*"):
+        (library.parent / path.name).symlink_to(path)
+    return python
+
+
+@posix_only
+def test_python_without_ensurepip_uses_its_own_pip(clone, built, tmp_path):
+    python = bare_python(tmp_path / "bare")
+    find = [python, "-c", "import site; print(site.getsitepackages()[0])"]
+    packages = Path(subprocess.check_output(find, encoding="utf-8").strip())
+    packages.mkdir(parents=True)
+    (packages / "pip").symlink_to(built.packages / "pip")
+    result = clone.run("demo", python=python)
+    assert json.loads(result.stdout)["tiny"] == "1.0"
+    assert "ensurepip" in clone.log.read_text(encoding="utf-8")
+    assert not (clone.packages / "pip").exists()
+
+
+@posix_only
+def test_python_without_ensurepip_and_pip_says_what_to_install(clone, tmp_path):
+    result = clone.run("demo", python=bare_python(tmp_path / "bare"))
+    assert result.returncode == 1
+    assert "sudo apt install python3-venv" in one_line(result)
+
+
+def older_pythons():
+    """Yield each Python below 3.11 on this machine, as far as it's easily found."""
+    names = ["python2.7", *(f"python3.{minor}" for minor in range(6, 11))]
+    found = [shutil.which(name) for name in names]
+    found += Path.home().glob(".pyenv/versions/*/bin/python")
+    for python in filter(None, found):
+        check = [python, "-c", "import sys; print(sys.version_info < (3, 11))"]
+        if subprocess.run(check, capture_output=True, encoding="utf-8").stdout == "True\n":
+            yield python
+
+
+def test_older_pythons_are_refused_in_one_line(clone):
+    launcher = str(clone.root / "workshop.py")
+    pretend = (
+        "import runpy, sys; sys.version_info = (3, 6, 15); sys.version = '3.6.15 (pretended)';"
+        f"sys.argv = [{launcher!r}, 'demo']; runpy.run_path({launcher!r}, run_name='__main__')"
+    )
+    for command in [
+        [sys.executable, "-c", pretend],
+        *([p, launcher, "demo"] for p in older_pythons()),
+    ]:
+        result = subprocess.run(command, capture_output=True, encoding="utf-8")
+        assert result.returncode == 1
+        assert "3.11 to 3.14 is needed" in one_line(result)
+    assert not clone.venv.exists()
+
+
+def test_launcher_is_written_in_what_python_2_can_parse():
+    source = (ROOT / "workshop.py").read_text(encoding="utf-8")
+    newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Starred, ast.Nonlocal, ast.YieldFrom)
+    nodes = list(ast.walk(ast.parse(source)))
+    assert source.isascii()
+    assert not [ast.unparse(node) for node in nodes if isinstance(node, newer)]
+    assert not [node.name for node in nodes if isinstance(node, ast.FunctionDef) and node.returns]
+    assert not [node.arg for node in nodes if isinstance(node, ast.arg) and node.annotation]
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"], ["-h"]])
+def test_without_a_command_it_says_what_there_is(clone, arguments):
+    result = clone.run(*arguments)
+    assert result.returncode == 0
+    assert {"demo", "run", "test", "standins"} <= set(result.stdout.split())
+    assert len(result.stdout.splitlines()) < 15
+    assert not clone.venv.exists()
+
+
+def test_unknown_command_is_named_and_the_list_follows(clone):
+    result = clone.run("dmeo")
+    assert result.returncode == 2
+    assert "there is no command 'dmeo'" in result.stderr
+    assert "standins" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "missing", ["requirements/workshop.txt", "requirements", "tools/demo.py", "tools"]
+)
+def test_incomplete_clone_is_told_in_one_line(clone, missing):
+    path = clone.root / missing
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    result = clone.run("demo")
+    assert result.returncode == 1
+    assert f"this clone looks incomplete: it has no {missing}" in one_line(result)
+
+
+def test_folder_that_cannot_be_written_is_told_in_one_line(clone):
+    clone.venv.write_text("a file where the folder should be", encoding="utf-8")
+    result = clone.run("demo")
+    assert result.returncode == 1
+    assert str(clone.venv) in one_line(result)
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_is_passed_on_and_the_command_waited_for(ready, number):
+    with ready.start("run") as launcher:
+        command = pid_in(ready.root / "pid")
+        launcher.send_signal(number)
+        said, _ = launcher.communicate(timeout=20)
+    assert (launcher.returncode, said) == (7, "")
+    assert not alive(command)
+    assert (ready.root / "came").read_text() == number.name
+
+
+@posix_only
+def test_ctrl_c_in_a_terminal_reaches_the_command_once(ready):
+    terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    command = ready.command("run")
+    command["args"] = [sys.executable, "-c", terminal, *map(str, command["args"])]
+    with subprocess.Popen(**command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        pid = pid_in(ready.root / "pid")
+        process.stdin.write("\x03")
+        process.stdin.flush()
+        said = process.stdout.read()
+    assert process.returncode == 7, said
+    assert "Traceback" not in said
+    assert not alive(pid)
+    assert (ready.root / "came").read_text() == "SIGINT"

@@ -1,0 +1,557 @@
+"""The stand-ins as their clients see them: over real sockets, from outside."""
+
+import contextlib
+import json
+import os
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+import requests
+
+from tools.standins import ALLOWED, JOKES, MAX_MAIL_BYTES, Standins
+
+ROOT = Path(__file__).resolve().parent.parent
+LONG = 60  # seconds: the limit of what should not take any time worth mentioning
+
+
+@pytest.fixture
+def standins():
+    with Standins(http_port=0, smtp_port=0, joke_delay=0, mail_delay=0) as standins:
+        yield standins
+
+
+def make_mail(subject="Welcome", text="Hello Ada", html=None):
+    mail = EmailMessage()
+    mail["From"] = "Sign-up <hello@example.com>"
+    mail["To"] = "ada@example.com"
+    mail["Subject"] = subject
+    mail["Message-ID"] = "<1@example.com>"
+    mail.set_content(text)
+    if html is not None:
+        mail.add_alternative(html, subtype="html")
+    return mail
+
+
+def send(standins, mail=None, **envelope):
+    with smtplib.SMTP(standins.smtp_host, standins.smtp_port, "tests", timeout=LONG) as smtp:
+        return smtp.send_message(mail or make_mail(), **envelope)
+
+
+def get_joke(standins, timeout=LONG):
+    headers = {"Accept": "application/json"}
+    return requests.get(standins.joke_url, headers=headers, timeout=timeout)
+
+
+def get(standins, path, **headers):
+    return requests.get(standins.http_url + path, headers=headers, timeout=LONG)
+
+
+def post_control(standins, body, **headers):
+    body = body if isinstance(body, (str, bytes)) else json.dumps(body)
+    headers = {"Content-Type": "application/json"} | headers
+    return requests.post(standins.http_url + "/control", body, headers=headers, timeout=LONG)
+
+
+def delete_inbox(standins, **headers):
+    return requests.delete(standins.http_url + "/inbox.json", headers=headers, timeout=LONG)
+
+
+def connect_for_joke(standins):
+    """Return a socket on which a joke has been asked for; the server has seen it."""
+    sock = socket.create_connection((standins.host, standins.http_port), timeout=LONG)
+    sock.sendall(b"GET /joke HTTP/1.0\r\nAccept: application/json\r\n\r\n")
+    get(standins, "/control")  # connections are taken in order
+    return sock
+
+
+@contextlib.contextmanager
+def mail_under_way(host, port):
+    """Yield an SMTP client that has sent a mail, which the server has seen, and no QUIT."""
+    with contextlib.closing(smtplib.SMTP(host, port, "tests", timeout=LONG)) as smtp:
+        smtp.ehlo()
+        smtp.mail("a@example.com")
+        smtp.rcpt("b@example.com")
+        smtp.docmd("DATA")
+        smtp.send(b"Subject: under way\r\n\r\nbody\r\n.\r\n")
+        let_mail_server_catch_up(host, port)
+        yield smtp
+
+
+def let_mail_server_catch_up(host, port):
+    """Return when the server has seen all that was sent before: it has one event loop."""
+    with smtplib.SMTP(host, port, "tests", timeout=LONG) as smtp:
+        assert smtp.noop()[0] == 250
+
+
+def joke_threads():
+    return [thread for thread in threading.enumerate() if "request" in thread.name]
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def cause_types(error):
+    while error is not None:
+        yield type(error)
+        error = error.__cause__ or error.__context__
+
+
+# Jokes
+
+
+def test_joke_has_the_shape_of_the_real_api(standins):
+    response = get_joke(standins)
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.json() == {"id": "offline01", "joke": JOKES[0], "status": 200}
+
+
+def test_joke_is_plain_text_for_other_clients(standins):
+    response = requests.get(standins.joke_url, timeout=LONG)
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert response.text == JOKES[0]
+
+
+def test_jokes_come_in_the_same_order_and_start_again(standins):
+    jokes = [get_joke(standins).json()["joke"] for _ in range(len(JOKES) + 1)]
+    assert jokes == [*JOKES, JOKES[0]]
+    assert len(set(JOKES)) == len(JOKES)
+
+
+def test_joke_api_answers_under_any_host_name(standins):
+    response = requests.get(standins.joke_url, headers={"Host": "joke.example"}, timeout=LONG)
+    assert response.status_code == 200
+
+
+def test_joke_failure_500(standins):
+    standins.control(joke_failure="500")
+    assert get_joke(standins).status_code == 500
+
+
+def test_joke_failure_garbage_is_a_200_that_is_no_json(standins):
+    standins.control(joke_failure="garbage")
+    response = get_joke(standins)
+    assert response.status_code == 200
+    with pytest.raises(requests.exceptions.JSONDecodeError):
+        response.json()
+
+
+def test_joke_failure_reset_is_a_reset_and_not_an_orderly_close(standins):
+    standins.control(joke_failure="reset")
+    with pytest.raises(requests.ConnectionError) as caught:
+        get_joke(standins)
+    assert ConnectionResetError in cause_types(caught.value)
+
+
+def test_joke_failure_hang_ends_in_the_clients_own_timeout(standins):
+    standins.control(joke_failure="hang")
+    with pytest.raises(requests.ReadTimeout):
+        get_joke(standins, timeout=(LONG, 0.3))
+
+
+def test_joke_failure_hang_is_answered_once_it_is_switched_off(standins):
+    standins.control(joke_failure="hang")
+    with connect_for_joke(standins) as sock:
+        standins.control(joke_failure=None)
+        assert sock.makefile("rb").read().endswith(b'"status": 200}')
+
+
+def test_hang_ends_when_its_client_leaves_and_takes_no_joke(standins):
+    wait_until(lambda: not joke_threads())
+    standins.control(joke_failure="hang")
+    with connect_for_joke(standins):
+        assert joke_threads()
+    wait_until(lambda: not joke_threads())
+    standins.control(joke_failure=None)
+    assert get_joke(standins).json()["joke"] == JOKES[0]
+
+
+def test_joke_takes_at_least_its_delay(standins):
+    standins.control(joke_delay=0.3)
+    started = time.monotonic()
+    get_joke(standins)
+    assert time.monotonic() - started >= 0.3
+
+
+# Mails
+
+
+def test_mail_is_in_the_inbox(standins):
+    sent_at = time.time()
+    send(standins, make_mail("Grüße, Zoë ✓", "Hällo", "<p>Hällo</p>"))
+    inbox = get(standins, "/inbox.json").json()
+    assert inbox["count"] == 1
+    (mail,) = inbox["mails"]
+    assert sent_at - 1 < mail.pop("received_at") < time.time() + 1
+    assert mail == {
+        "from": "Sign-up <hello@example.com>",
+        "to": ["ada@example.com"],
+        "subject": "Grüße, Zoë ✓",
+        "message_id": "<1@example.com>",
+        "text": "Hällo\n",
+        "html": "<p>Hällo</p>\n",
+    }
+
+
+def test_inbox_shows_the_recipients_of_the_envelope(standins):
+    send(standins, to_addrs=["bob@example.com", "eve@example.com"])
+    assert standins.inbox[0]["to"] == ["bob@example.com", "eve@example.com"]
+
+
+def test_mail_with_an_attachment_keeps_its_text(standins):
+    mail = make_mail()
+    mail.add_attachment(b"\x00\xff", maintype="application", subtype="octet-stream")
+    send(standins, mail)
+    assert (standins.inbox[0]["text"], standins.inbox[0]["html"]) == ("Hello Ada\n", "")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"no header, no body",
+        b"Content-Type: text/plain; charset=nonsense\r\n\r\nbody",
+        b"Message-ID: <[x\r\nFrom: <\r\nSubject: \xff\xfe\r\n\r\nbody \xff",
+        b"Content-Type: multipart/alternative\r\n\r\nbody",
+        b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nbody",
+    ],
+)
+def test_malformed_mail_is_kept_and_shown(standins, source):
+    with smtplib.SMTP(standins.smtp_host, standins.smtp_port, "tests") as smtp:
+        smtp.sendmail("a@example.com", "b@example.com", source)
+    assert get(standins, "/inbox.json").json()["count"] == 1
+    assert get(standins, "/").status_code == 200
+
+
+def test_mail_that_is_too_large_is_refused(standins):
+    with pytest.raises(smtplib.SMTPSenderRefused) as caught:
+        send(standins, make_mail(text="line of text\n" * (MAX_MAIL_BYTES // 12)))
+    assert caught.value.smtp_code == 552
+    assert standins.inbox == []
+
+
+def test_inbox_keeps_the_latest_mails_only(standins, monkeypatch):
+    monkeypatch.setattr("tools.standins.MAX_MAILS", 3)
+    for number in range(5):
+        send(standins, make_mail(f"mail {number}"))
+    assert [mail["subject"] for mail in standins.inbox] == ["mail 2", "mail 3", "mail 4"]
+
+
+@pytest.mark.parametrize(("failure", "code"), [("4xx", 451), ("5xx", 554), ("garbage", -1)])
+def test_mail_failure_is_the_reply_to_the_data(standins, failure, code):
+    standins.control(mail_failure=failure)
+    with pytest.raises(smtplib.SMTPDataError) as caught:
+        send(standins)
+    assert caught.value.smtp_code == code
+    assert standins.inbox == []
+
+
+def test_mail_failure_reset_is_a_reset_and_not_an_orderly_close(standins):
+    standins.control(mail_failure="reset")
+    with pytest.raises(smtplib.SMTPServerDisconnected) as caught:
+        send(standins)
+    assert ConnectionResetError in cause_types(caught.value)
+    assert standins.inbox == []
+
+
+def test_mail_failure_hang_ends_in_the_clients_own_timeout(standins):
+    standins.control(mail_failure="hang")
+    with mail_under_way(standins.smtp_host, standins.smtp_port) as smtp:
+        smtp.sock.settimeout(0.3)
+        with pytest.raises(smtplib.SMTPServerDisconnected) as caught:
+            smtp.getreply()
+    assert TimeoutError in cause_types(caught.value)
+
+
+def test_mail_of_a_client_that_left_a_hang_is_not_delivered(standins):
+    standins.control(mail_failure="hang")
+    with mail_under_way(standins.smtp_host, standins.smtp_port):
+        pass
+    let_mail_server_catch_up(standins.smtp_host, standins.smtp_port)
+    standins.control(mail_failure=None)
+    send(standins, make_mail("delivered"))
+    assert [mail["subject"] for mail in standins.inbox] == ["delivered"]
+
+
+def test_mail_failure_hang_is_answered_once_it_is_switched_off(standins):
+    standins.control(mail_failure="hang")
+    with mail_under_way(standins.smtp_host, standins.smtp_port) as smtp:
+        assert standins.inbox == []
+        standins.control(mail_failure=None)
+        assert smtp.getreply()[0] == 250
+    assert len(standins.inbox) == 1
+
+
+# Side by side
+
+
+def test_delayed_mails_wait_side_by_side(standins):
+    mails, delay = 8, 0.5
+    standins.control(mail_delay=delay)
+    with ThreadPoolExecutor(mails) as pool:
+        list(pool.map(lambda _: send(standins), range(mails)))
+    received = [mail["received_at"] for mail in standins.inbox]
+    assert len(received) == mails
+    # One after the other, the last would be at least this long behind the first.
+    assert max(received) - min(received) < delay * (mails - 1)
+
+
+def test_delayed_jokes_wait_side_by_side(standins):
+    standins.control(joke_delay=600)
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(connect_for_joke(standins)) for _ in range(8)]
+        assert len(joke_threads()) >= 8
+        standins.control(joke_delay=0)
+        replies = [sock.makefile("rb").read() for sock in socks]
+    assert all(b'"status": 200' in reply for reply in replies)
+
+
+def test_hanging_jokes_hold_up_neither_mails_nor_the_inbox(standins):
+    standins.control(joke_failure="hang")
+    with connect_for_joke(standins), connect_for_joke(standins):
+        send(standins)
+        assert get(standins, "/inbox.json").json()["count"] == 1
+        assert "Welcome" in get(standins, "/").text
+
+
+def test_hanging_mails_hold_up_neither_jokes_nor_the_inbox(standins):
+    standins.control(mail_failure="hang")
+    address = standins.smtp_host, standins.smtp_port
+    with mail_under_way(*address), mail_under_way(*address):
+        assert get_joke(standins).status_code == 200
+        assert get(standins, "/inbox.json").json()["count"] == 0
+
+
+def test_changed_settings_count_for_those_who_wait(standins):
+    standins.control(mail_delay=600)
+    with mail_under_way(standins.smtp_host, standins.smtp_port) as smtp:
+        post_control(standins, {"mail_delay": 0, "mail_failure": "4xx"})
+        assert smtp.getreply()[0] == 451
+
+
+# The inbox page
+
+
+def test_page_shows_mails_newest_first(standins):
+    send(standins, make_mail("older"))
+    send(standins, make_mail("newer"))
+    page = get(standins, "/").text
+    assert page.index("newer") < page.index("older")
+
+
+def test_page_says_when_there_is_no_mail(standins):
+    assert "No mail yet." in get(standins, "/").text
+
+
+def test_page_escapes_hostile_mail(standins):
+    hostile = "</pre></h2>\"'><script>alert(1)</script>"
+    send(standins, make_mail(hostile, text=hostile, html=hostile))
+    page = get(standins, "/").text
+    assert "<script" not in page
+    assert page.count("&lt;/pre&gt;&lt;/h2&gt;&quot;&#x27;&gt;&lt;script&gt;alert(1)") == 4
+    assert "<iframe sandbox " in page
+
+
+def test_page_has_a_policy_that_allows_no_script_and_no_other_site(standins):
+    policy = get(standins, "/").headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script" not in policy
+    assert "http" not in policy
+
+
+def test_inbox_can_be_emptied(standins):
+    send(standins)
+    assert delete_inbox(standins).json()["count"] == 0
+    assert get(standins, "/inbox.json").json() == {"count": 0, "mails": []}
+
+
+def test_unknown_page_is_404(standins):
+    assert get(standins, "/nothing").status_code == 404
+
+
+# Control
+
+
+def test_control_sets_any_subset_and_returns_all(standins):
+    changes = {"joke_delay": 1.5, "mail_failure": "hang"}
+    everything = {"joke_failure": None, "mail_delay": 0} | changes
+    assert post_control(standins, changes).json() == everything
+    assert get(standins, "/control").json() == everything
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        '{"joke_delay": 1, "colour": "red"}',
+        '{"joke_delay": 1, "self": 1}',
+        '{"joke_delay": 1, "joke_failure": "4xx"}',
+        '{"joke_delay": 1, "mail_failure": "500"}',
+        '{"joke_delay": 1, "mail_failure": false}',
+        '{"joke_delay": 1, "mail_failure": ["hang"]}',
+        '{"joke_delay": true}',
+        '{"joke_delay": "1"}',
+        '{"joke_delay": null}',
+        '{"joke_delay": NaN}',
+        '{"joke_delay": Infinity}',
+        '{"joke_delay": 1e999}',
+        '{"joke_delay": -0.1}',
+        '{"joke_delay": 600.1}',
+        '{"joke_delay": 1' + "0" * 5000 + "}",
+        "[]",
+        "",
+        "{",
+        b"\xff",
+        "[" * 60_000,
+    ],
+    ids=lambda bad: str(bad[:40]),
+)
+def test_bad_control_is_refused_and_changes_nothing(standins, bad):
+    before = get(standins, "/control").json()
+    response = post_control(standins, bad)
+    assert response.status_code == 400
+    assert ALLOWED in response.json()["error"]
+    assert get(standins, "/control").json() == before
+
+
+def test_control_needs_json(standins):
+    response = post_control(standins, {"joke_delay": 1}, **{"Content-Type": "text/plain"})
+    assert response.status_code == 415
+    assert standins.settings["joke_delay"] == 0
+
+
+def test_large_control_is_refused(standins):
+    assert post_control(standins, " " * 64_001).status_code == 413
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "x", "9" * 5000])
+def test_bad_content_length_is_refused(standins, length):
+    with socket.create_connection((standins.host, standins.http_port), timeout=LONG) as sock:
+        sock.sendall(f"POST /control HTTP/1.0\r\nContent-Length: {length}\r\n\r\n".encode())
+        assert b" 400 " in sock.makefile("rb").readline()
+
+
+@pytest.mark.parametrize("delay", [float("nan"), -1, 601, True, "1"])
+def test_bad_delay_is_an_error_in_python_too(delay):
+    with pytest.raises(ValueError, match="joke_delay"):
+        Standins(joke_delay=delay)
+
+
+# Other websites
+
+
+@pytest.mark.parametrize("path", ["/", "/inbox.json", "/control"])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "[", ""])
+def test_foreign_host_name_reads_nothing(standins, path, host):
+    assert get(standins, path, Host=host).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8010", "[::1]:8010"])
+def test_names_of_this_machine_are_served(standins, host):
+    assert get(standins, "/", Host=host).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost.evil.example"]
+)
+def test_foreign_website_changes_nothing(standins, origin):
+    send(standins)
+    assert post_control(standins, {"joke_delay": 1}, Origin=origin).status_code == 403
+    assert delete_inbox(standins, Origin=origin).status_code == 403
+    assert standins.settings["joke_delay"] == 0
+    assert len(standins.inbox) == 1
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:8001", "http://127.0.0.1", "http://[::1]:1"])
+def test_website_of_this_machine_may_change_things(standins, origin):
+    assert post_control(standins, {"joke_delay": 1}, Origin=origin).status_code == 200
+    assert delete_inbox(standins, Origin=origin).status_code == 200
+
+
+# Starting and stopping
+
+
+@contextlib.contextmanager
+def running_standins(*options):
+    """Start the command on free ports; yield the process and what it printed, as a dict."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.standins", "--http-port=0", "--smtp-port=0", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process, dict(process.stdout.readline().rsplit(maxsplit=1) for _ in range(4))
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("port", ["--http-port", "--smtp-port"])
+def test_port_in_use_is_one_line_and_status_1(port):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "-m", "tools.standins", "--http-port=0", "--smtp-port=0"]
+            + [f"{port}={number}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=LONG,
+        )
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1
+    assert str(number) in ended.stderr
+
+
+def test_ports_are_free_again_after_the_block():
+    with Standins(http_port=0, smtp_port=0) as first:
+        pass
+    with Standins(http_port=first.http_port, smtp_port=first.smtp_port) as second:
+        assert get(second, "/").status_code == 200
+
+
+def test_leaving_the_block_ends_what_hangs():
+    with contextlib.ExitStack() as clients:
+        with Standins(http_port=0, smtp_port=0) as standins:
+            standins.control(joke_failure="hang", mail_failure="hang")
+            sock = clients.enter_context(connect_for_joke(standins))
+            smtp = clients.enter_context(mail_under_way(standins.smtp_host, standins.smtp_port))
+        assert sock.makefile("rb").read() == b""
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            smtp.getreply()
+    assert standins.inbox == []
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_process_stops_cleanly_while_requests_hang(name):
+    if os.name == "nt" and name == "SIGINT":
+        pytest.skip("Windows sends Ctrl-C to the whole console")
+    with running_standins("--joke-delay=0", "--mail-delay=0") as (process, printed):
+        url = printed["control"]
+        hang = {"joke_failure": "hang", "mail_failure": "hang"}
+        assert requests.post(url, json=hang, timeout=LONG).json()["joke_delay"] == 0
+        host, port = printed["joke API"].removeprefix("http://").removesuffix("/joke").split(":")
+        smtp_host, smtp_port = printed["SMTP"].split(":")
+        with (
+            socket.create_connection((host, int(port)), timeout=LONG) as sock,
+            mail_under_way(smtp_host, int(smtp_port)),
+        ):
+            sock.sendall(b"GET /joke HTTP/1.0\r\n\r\n")
+            assert requests.get(url, timeout=LONG).status_code == 200
+            process.send_signal(getattr(signal, name))  # on Windows, SIGTERM is terminate()
+            process.wait(LONG)
+        assert process.stderr.read() == ""
+        assert process.returncode == (1 if os.name == "nt" else 0)

@@ -1,0 +1,80 @@
+"""Neighbouring steps differ only where they say."""
+
+import difflib
+import re
+from itertools import pairwise
+
+import pytest
+
+from tools.steps import ROOT, STEPS
+
+# By step: the files that it has and the step before has not, or has otherwise.
+CHANGES = {
+    "step2_signals": {
+        "accounts/apps.py",
+        "accounts/forms.py",
+        "accounts/signals.py",
+        "accounts/templates/accounts/_step.html",
+        "accounts/views.py",
+    },
+    "step3_threading": {
+        "accounts/signals.py",
+        "accounts/templates/accounts/_step.html",
+    },
+    "step4_huey": {
+        "accounts/signals.py",
+        "accounts/tasks.py",
+        "accounts/templates/accounts/_step.html",
+        "config/settings.py",
+    },
+}
+# Tells what the step alone promises, so it has another name in each.
+OWN = {
+    "step1_sync_signup": {"README.md", "tests/test_sync_signup.py"},
+    "step2_signals": {"README.md", "tests/test_signals.py"},
+    "step3_threading": {"README.md", "tests/test_threading.py"},
+    "step4_huey": {"README.md", "tests/test_huey.py"},
+}
+OUTSIDE = re.compile(r"^\s*(from|import) (tools|workshop|step\d)", re.MULTILINE)
+SCREEN = 70  # lines
+neighbours = pytest.mark.parametrize(
+    ("before", "after"), list(pairwise(STEPS)), ids=lambda s: s.name
+)
+
+
+def files(step):
+    """Return the step's files, without what it writes while it runs."""
+    paths = [path.relative_to(step.folder) for path in step.folder.rglob("*") if path.is_file()]
+    passing = {"var", "__pycache__", ".pytest_cache", ".ruff_cache"}
+    return {
+        path.as_posix(): (step.folder / path).read_text(encoding="utf-8").splitlines()
+        for path in paths
+        if not passing.intersection(path.parts) and path.name != ".coverage"
+    }
+
+
+@neighbours
+def test_all_other_files_are_the_same(before, after):
+    old, new = files(before), files(after)
+    changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    assert changed == CHANGES[after.name] | OWN[before.name] | OWN[after.name]
+
+
+@neighbours
+def test_difference_fits_on_one_screen(before, after):
+    old, new = files(before), files(after)
+    lines = [
+        line
+        for name in CHANGES[after.name]
+        for line in difflib.unified_diff(old.get(name, []), new[name], n=0)
+        if line.startswith(("+", "-")) and not line.startswith(("+++", "---")) and line[1:].strip()
+    ]
+    assert len(lines) <= SCREEN
+
+
+def test_steps_import_nothing_from_outside():
+    for step in STEPS:
+        for path in step.folder.rglob("*.py"):
+            if "var" not in path.relative_to(step.folder).parts:
+                source = path.read_text(encoding="utf-8")
+                assert not OUTSIDE.search(source), path.relative_to(ROOT)

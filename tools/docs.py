@@ -1,0 +1,89 @@
+"""Write into the READMEs what they show of the code and of the recorded run.
+
+A comment above each fenced block says what it shows:
+
+    <!-- function step1_sync_signup/accounts/views.py sign_up -->
+    <!-- diff step1_sync_signup/accounts/views.py step2_signals/accounts/views.py -->
+    <!-- file step4_huey/accounts/tasks.py -->
+    <!-- command -->   (written by hand)
+
+and `<!-- demo FILE -->` above a table, the file that `demo --json` wrote. Paths start at the root.
+"""
+
+import ast
+import difflib
+import json
+import re
+import sys
+from statistics import median
+
+from .steps import ROOT, STEPS
+
+FENCED = re.compile(r"<!-- (\w+)([^\n]*) -->\n(```\w*\n)(.*?)(```\n)", re.DOTALL)
+TABLE = re.compile(r"<!-- demo (\S+) -->\n\n((?:\|.*\n)*)")
+
+
+def readmes():
+    """Return the paths of the READMEs: the root's and each step's."""
+    return [ROOT / "README.md", *(step.folder / "README.md" for step in STEPS)]
+
+
+def regenerated(text):
+    """Return a README's text with its blocks as the code and the recorded run are now."""
+    text = FENCED.sub(regenerated_block, text)
+    return TABLE.sub(lambda match: f"<!-- demo {match[1]} -->\n\n{demo_table(match[1])}", text)
+
+
+def regenerated_block(match):
+    kind, arguments, opening, content, closing = match.groups()
+    show = {"function": function, "diff": diff, "file": read, "command": lambda: content}[kind]
+    return f"<!-- {kind}{arguments} -->\n{opening}{show(*arguments.split())}{closing}"
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def function(path, name):
+    """Return the source of a function or class, decorators included."""
+    source = read(path)
+    for node in ast.walk(ast.parse(source)):
+        if getattr(node, "name", None) == name:
+            start = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            return "".join(source.splitlines(keepends=True)[start - 1 : node.end_lineno])
+    raise ValueError(f"{path} has no {name}")
+
+
+def diff(before, after):
+    lines = difflib.unified_diff(
+        read(before).splitlines(keepends=True),
+        read(after).splitlines(keepends=True),
+        before,
+        after,
+        n=2,
+    )
+    return "".join(lines)
+
+
+def demo_table(path):
+    """Return the staircase as a Markdown table: medians, in seconds."""
+    steps = json.loads(read(path))["steps"]
+    lines = [
+        "| step | where the slow work runs | the page is back after | everything is done after |",
+        "| --- | --- | ---: | ---: |",
+    ]
+    for step in STEPS:
+        page, done = (median(steps[step.name][f"{what}_seconds"]) for what in ["page", "done"])
+        lines.append(
+            f"| [`{step.name}`]({step.name}/) | {step.where} | {page:.2f} s | {done:.2f} s |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    for path in readmes():
+        path.write_text(regenerated(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

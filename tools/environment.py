@@ -1,0 +1,260 @@
+"""Make and mend `.venv`, and run a command in it. For workshop.py, so standard library only."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "requirements"
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "installed.json"  # the interpreter and each lock's hash, once all is in place
+LOG = VENV / "install.log"  # what venv and pip said
+GUARD = VENV / "install.lock"  # locked by the launcher that is installing
+
+# What .venv is made from: the Python below, when the caller's is in a virtual environment itself.
+BASE = getattr(sys, "_base_executable", None) or sys.executable
+INTERPRETER = f"{sys.implementation.cache_tag} {Path(BASE).resolve()}"
+# Nothing in the caller's environment may send .venv's Python to other packages.
+STRAYS = {"PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in STRAYS} | {"PYTHONUTF8": "1"}
+
+MEGABYTES = {"workshop.txt": 18, "tests.txt": 13}  # to download, measured in 2026-11
+NO_PIP = (
+    f"{BASE} lacks venv, ensurepip or a recent pip: on Debian and Ubuntu 'sudo apt install "
+    "python3-venv' mends that, elsewhere another Python from 3.11 to 3.14"
+)
+NO_NETWORK = (
+    "could not download: connect to a network (a phone's will do, and some want a log-in page "
+    "first) and run this again; later runs need none"
+)
+DISK_FULL = "the disk is full: free some 200 MB and run this again"
+# What venv and pip say, and what it means; the first one found tells most.
+CAUSES = {
+    "No space left|not enough space": DISK_FULL,
+    r"Retrying \(|Max retries|[Tt]imed out|SSLError|from versions: none": NO_NETWORK,
+    r"No module named '?(venv|ensurepip|pip)\b|ensurepip is not": NO_PIP,
+}
+
+
+class CannotPrepare(Exception):
+    """`.venv` can't be made here and now; the message says why and how to mend it."""
+
+
+def run(module, locks, arguments):
+    """Run `tools.<module>` in `.venv`, made or mended first, and return its exit status.
+
+    1 if `.venv` can't be made, 130 after a Ctrl-C and 143 after a SIGTERM while it is being made.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        prepare(locks)
+        return call([PYTHON, "-m", f"tools.{module}", *arguments])
+    except CannotPrepare as problem:
+        say(f"workshop.py: {problem}")
+    except OSError as error:
+        say(
+            f"workshop.py: {error.strerror}: {error.filename or VENV}; the clone must be in a "
+            "folder of yours with some 200 MB free, and no other program may be using its .venv"
+        )
+    except KeyboardInterrupt:
+        say("workshop.py: stopped")
+        return 128 + signal.SIGINT
+    return 1
+
+
+def prepare(locks):
+    """Bring `.venv` to what `locks` pin; raise CannotPrepare or OSError."""
+    wanted = {x: hashlib.sha256((REQUIREMENTS / x).read_bytes()).hexdigest() for x in locks}
+    if wanted.items() <= read_stamp().items():
+        return
+    VENV.mkdir(exist_ok=True)
+    if any(VENV.iterdir()) and not GUARD.exists():  # somebody made it by hand
+        raise CannotPrepare(f"{VENV} is not from here and would be lost: rename or remove it")
+    with sole_installer():
+        stamp = read_stamp()  # another launcher may have done it all meanwhile
+        if wanted.items() <= stamp.items():
+            return
+        if sys.version_info >= (3, 15):
+            say("Tried with Python 3.11 to 3.14 only; going on with a newer one.")
+        LOG.write_text("", encoding="utf-8")
+        if not stamp:
+            make_venv()
+            stamp = {"python": INTERPRETER}
+            STAMP.write_text(json.dumps(stamp), encoding="utf-8")
+        install([lock for lock in locks if stamp.get(lock) != wanted[lock]])
+        STAMP.write_text(json.dumps(stamp | wanted), encoding="utf-8")
+
+
+def read_stamp():
+    """Return what is in place: {} if `.venv` is unfinished, of another Python, or not ours."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if stamp["python"] == INTERPRETER and PYTHON.exists() else {}
+
+
+def make_venv():
+    """Make `.venv` anew, with pip in it if there is ensurepip; raise CannotPrepare or OSError."""
+    STAMP.unlink(missing_ok=True)
+    for path in VENV.iterdir():  # not `venv --clear`: Windows can't remove files that are open
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path not in (GUARD, LOG):
+            path.unlink()
+    try:
+        logged([BASE, "-m", "venv", VENV], "Making .venv (5 to 30 seconds)")
+    except CannotPrepare:  # Debian's Python has no ensurepip without its package python3-venv
+        logged([BASE, "-m", "venv", "--without-pip", VENV])
+
+
+def install(locks):
+    """Install what `locks` pin; raise CannotPrepare or OSError.
+
+    All wheels are fetched or built before the first is installed, so that no network, the likely
+    failure, leaves everything as it was. A kill during the installing leaves no stamp: the next run
+    makes `.venv` anew.
+    """
+    pip, names = find_pip(), " and ".join(locks)
+    size = sum(MEGABYTES.get(lock, 1) for lock in locks)
+    pinned = ["--no-deps", *(f"--requirement={REQUIREMENTS / lock}" for lock in locks)]
+    quiet = ["--no-input", "--disable-pip-version-check", "--progress-bar=off"]
+    network = ["--retries=2", "--timeout=15", "--prefer-binary"]
+    with tempfile.TemporaryDirectory(prefix="wheels-", dir=VENV) as wheels:
+        fetch = [*pip, "wheel", *quiet, *network, f"--wheel-dir={wheels}", *pinned]
+        logged(fetch, f"Downloading {names} (about {size} MB)")
+        STAMP.unlink()
+        offline = ["--no-index", f"--find-links={wheels}", "--no-user"]
+        logged([*pip, "install", *quiet, *offline, *pinned], "Installing (5 to 30 seconds)")
+
+
+def find_pip():
+    """Return the command of a pip that installs into `.venv`; raise CannotPrepare."""
+    for pip in ([PYTHON, "-m", "pip"], [BASE, "-m", "pip", "--python", PYTHON]):
+        with contextlib.suppress(CannotPrepare):
+            logged([*pip, "--version"])
+            return pip
+    raise CannotPrepare(NO_PIP)
+
+
+def logged(command, title=""):
+    """Run a command with its output in LOG and a dot a second; raise CannotPrepare if it fails."""
+    # In a group of its own, so that what it starts in turn can be stopped together with it.
+    group = {"process_group": 0} if os.name == "posix" else {}
+    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "close_fds": False}
+    with LOG.open("a+", encoding="utf-8", errors="replace") as log:
+        start = log.seek(0, os.SEEK_END)
+        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, **quiet, **group)
+        try:
+            say(title, end="")
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=1)
+                say("." if title else "", end="")
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):  # it may have ended just now
+                os.killpg(process.pid, signal.SIGTERM) if group else process.terminate()
+            process.wait()
+            raise
+        finally:
+            say("", end="\n" if title else "")
+        log.seek(start)
+        if process.returncode:
+            raise CannotPrepare(f"{gist(log.read())} (all of pip's words: {LOG})")
+
+
+def gist(output):
+    """Return in one line what went wrong and how to mend it."""
+    if shutil.disk_usage(VENV).free < 20_000_000:
+        return DISK_FULL  # a log on a full disk says nothing
+    for pattern, meaning in CAUSES.items():
+        if re.search(pattern, output):
+            return meaning
+    errors = re.findall(r"^(?:[\w.]*Error|ERROR): (?!Exception).+", output, re.MULTILINE)
+    return errors[-1] if errors else "installing failed"
+
+
+def call(command):
+    """Run a command in this terminal and return its exit status, 128 + n if signal n ended it.
+
+    The command has children of its own to stop, so it is waited for whatever comes. SIGTERM is
+    passed on to it, and so is SIGINT, unless it was typed: a terminal sends Ctrl-C to both.
+    """
+    process, early = None, []
+
+    def pass_on(number, _):
+        if number == signal.SIGINT and typed():
+            return
+        if process:
+            process.send_signal(number)
+        else:
+            early.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
+    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
+    for number in early:
+        process.send_signal(number)
+    status = process.wait()
+    if status > 255:  # Windows, after a Ctrl-C
+        return 128 + signal.SIGINT
+    return status if status >= 0 else 128 - status
+
+
+def typed():
+    """Return whether a SIGINT just received went to this process's children as well."""
+    if os.name == "nt":
+        return True
+    try:
+        with open("/dev/tty", encoding="utf-8") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def sole_installer():
+    """Hold other launchers off this clone's `.venv` in the block, after waiting for one at work.
+
+    The system drops the lock with the last process that has the file open, so it is never stale.
+    """
+    with GUARD.open("w", encoding="utf-8") as guard:
+        os.set_inheritable(guard.fileno(), True)  # pip keeps it, should the launcher be killed
+        waiting = False
+        while not take(guard):
+            if not waiting:
+                say("Another workshop.py is installing here; waiting for it.")
+            waiting = True
+            time.sleep(0.2)
+        yield
+
+
+def take(file):
+    """Return whether this process has got the exclusive lock of an open file."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def say(text, end="\n"):
+    """Write to standard error; standard output belongs to the command."""
+    print(text, end=end, file=sys.stderr, flush=True)

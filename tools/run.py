@@ -1,0 +1,72 @@
+"""Run one step for following along: its site with code reload, its workers, and the stand-ins."""
+
+import argparse
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from .standins import Standins
+from .steps import (
+    StartError,
+    check_port_is_free,
+    find_step,
+    manage,
+    migrate,
+    running,
+    step_environment,
+)
+
+HOST = "127.0.0.1"
+
+
+def main(arguments=None):
+    """Run the command until Ctrl-C; return its exit status."""
+    parser = argparse.ArgumentParser(prog="workshop.py run", description=__doc__)
+    parser.add_argument("step", help="1, 2, 3 or 4")
+    parser.add_argument(
+        "--base-port", type=int, default=8000, metavar="PORT", help="the step listens above (8000)"
+    )
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return run(find_step(options.step), options.base_port)
+    except (StartError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def run(step, base_port):
+    """Run the step's site and workers with their output in view, until the site ends."""
+    port = base_port + step.number
+    check_port_is_free(HOST, port, "Stop what listens there, or choose another with --base-port.")
+    with ExitStack() as stack:
+        standins = stack.enter_context(Standins(http_port=base_port + 10, smtp_port=base_port + 25))
+        environment = step_environment(step, standins)
+        migrate(step, environment)
+        print(f"{step.label}  http://{HOST}:{port}/  its code is in {step.name}")
+        print(f"Inbox   {standins.http_url}/")
+        print("Ctrl-C stops everything.", flush=True)
+        if step.has_consumer:
+            stack.enter_context(consumer_that_reloads(step, environment))
+        site = stack.enter_context(
+            running(manage("runserver", f"{HOST}:{port}"), cwd=step.folder, env=environment)
+        )
+        return site.wait()
+
+
+def consumer_that_reloads(step, environment):
+    """Run the consumer, and start it again when code changes, which Huey leaves to others."""
+    scripts = Path(sys.executable).parent
+    return running(
+        [sys.executable, "-m", "watchfiles", "--filter=python", "python manage.py run_huey", "."],
+        cwd=step.folder,
+        env=environment | {"PATH": f"{scripts}{os.pathsep}{environment['PATH']}"},
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The launcher: python workshop.py COMMAND [ARGS]; without a command, it says which there are.
+
+It runs before anything is installed: standard library only. This file parses on any Python, even
+2.7, so that an old one gets a clear line; what needs a new one is in tools/environment.py.
+"""
+
+import os
+import sys
+
+# command: (its module in tools/, the locks in requirements/ that it needs, what it does)
+COMMANDS = {
+    "demo": ("demo", ["workshop.txt"], "sign users up in all four steps and compare the times"),
+    "run": ("run", ["workshop.txt"], "run one step (1 to 4) for following along, with code reload"),
+    "test": (
+        "test_all",
+        ["workshop.txt", "tests.txt"],
+        "run every test, or those of one step",
+    ),
+    "standins": ("standins", ["workshop.txt"], "start only the stand-in joke API and mail server"),
+}
+ROOT = os.path.dirname(os.path.abspath(__file__))
+
+
+def usage():
+    """Return the help text."""
+    lines = ["usage: python workshop.py COMMAND [ARGS]", ""]
+    lines += ["  " + name.ljust(10) + COMMANDS[name][2] for name in COMMANDS]
+    lines += ["", "The first run installs what is needed into .venv; later runs need no network."]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments):
+    """Run a command and return its exit status: 2 if there is no such command."""
+    name = arguments[0] if arguments else "help"
+    if name in ("help", "-h", "--help"):
+        sys.stdout.write(usage())
+        return 0
+    if name not in COMMANDS:
+        sys.stderr.write("workshop.py: there is no command '" + name + "'\n\n" + usage())
+        return 2
+    if sys.version_info < (3, 11):  # noqa: UP036 - older ones do get here
+        sys.exit(
+            "workshop.py: this is Python "
+            + sys.version.split()[0]
+            + ", and 3.11 to 3.14 is needed: "
+            "install one and name it, as in 'python3.13 workshop.py " + name + "' "
+            "(on Windows 'py -3.13 workshop.py " + name + "')"
+        )
+    module, locks, _ = COMMANDS[name]
+    needed = ["tools/environment.py", "tools/" + module + ".py"]
+    needed += ["requirements/" + lock for lock in locks]
+    missing = [path for path in needed if not os.path.isfile(os.path.join(ROOT, path))]
+    if missing:
+        sys.exit(
+            "workshop.py: this clone looks incomplete: it has no " + ", ".join(missing) + "; "
+            "try 'git restore .', or clone again"
+        )
+    sys.path.insert(0, ROOT)  # PYTHONSAFEPATH keeps it out
+    from tools import environment
+
+    return environment.run(module, locks, arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
