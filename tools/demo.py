@@ -21,8 +21,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from .standins import JOKES, Standins
-from .steps import STEPS, StartError, consumer, migrate, server, step_environment
+from .standins import JOKES
+from .steps import (
+    STEPS,
+    StartError,
+    consumer,
+    migrate,
+    server,
+    start_standins,
+    step_environment,
+)
 from .timings import SignUp, TimingLog
 from .visitor import PASSWORD, SignUpRefused, Visitor, make_picture
 
@@ -75,9 +83,7 @@ def demo(options, console):
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor())
         console.print("Starting four sites, Huey's workers, a joke API and a mail server ...")
-        standins = stack.enter_context(
-            Standins(http_port=options.base_port + 10, smtp_port=options.base_port + 25)
-        )
+        standins = stack.enter_context(start_standins(options.base_port))
         sites = start_sites(options, standins, stack, threads)
         stopping = Event()
         stack.callback(stopping.set)  # first of all, so that no thread waits for stopped servers

@@ -7,7 +7,6 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from .standins import Standins
 from .steps import (
     StartError,
     check_port_is_free,
@@ -15,6 +14,7 @@ from .steps import (
     manage,
     migrate,
     running,
+    start_standins,
     step_environment,
 )
 
@@ -42,9 +42,9 @@ def main(arguments=None):
 def run(step, base_port):
     """Run the step's site and workers with their output in view, until the site ends."""
     port = base_port + step.number
-    check_port_is_free(HOST, port, "Stop what listens there, or choose another with --base-port.")
+    check_port_is_free(HOST, port)
     with ExitStack() as stack:
-        standins = stack.enter_context(Standins(http_port=base_port + 10, smtp_port=base_port + 25))
+        standins = stack.enter_context(start_standins(base_port))
         environment = step_environment(step, standins)
         migrate(step, environment)
         print(f"{step.label}  http://{HOST}:{port}/  its code is in {step.name}")

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import requests
 
+from .standins import Standins
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60  # how long a server may take until it answers
 
@@ -92,7 +94,7 @@ def migrate(step, environment):
         raise StartError(f"{step.name}: manage.py migrate failed: {last_line}")
 
 
-def check_port_is_free(host, port, how_to_mend):
+def check_port_is_free(host, port):
     """Raise StartError when something listens on the port already."""
     with socket.socket() as probe:
         if os.name == "posix":  # on Windows this option would allow to take a port that is in use
@@ -101,7 +103,8 @@ def check_port_is_free(host, port, how_to_mend):
             probe.bind((host, port))
         except OSError as error:
             raise StartError(
-                f"Port {port} can't be used ({error.strerror}). {how_to_mend}"
+                f"Port {port} can't be used ({error.strerror})."
+                " Stop what listens there, or choose other ports with --base-port."
             ) from None
 
 
@@ -174,10 +177,18 @@ def answers(url):
         return False
 
 
+def start_standins(base_port):
+    """Return the stand-ins, to be entered; raise StartError when their ports are in use."""
+    http_port, smtp_port = base_port + 10, base_port + 25
+    for port in [http_port, smtp_port]:
+        check_port_is_free("127.0.0.1", port)
+    return Standins(http_port=http_port, smtp_port=smtp_port)
+
+
 @contextmanager
 def server(step, environment, host, port, log_path):
     """Run a step's server in the background for the length of the block; yield its address."""
-    check_port_is_free(host, port, "Stop what listens there, or choose others with --base-port.")
+    check_port_is_free(host, port)
     command = manage("runserver", f"{host}:{port}", "--noreload")
     with running(command, log_path, cwd=step.folder, env=environment) as process:
         url = f"http://{host}:{port}"

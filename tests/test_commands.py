@@ -1,0 +1,186 @@
+"""The launcher's commands, run as a reader runs them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import psutil
+import pytest
+import requests
+
+from tools.steps import ROOT, STEPS, free_port, stop
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+LIMIT = 120  # seconds, for what never happens
+
+
+def command(name, *arguments):
+    return [sys.executable, "-m", f"tools.{name}", *arguments]
+
+
+def quick():
+    """Return an environment without simulated work."""
+    return os.environ | {"SIMULATED_RESIZE_SECONDS": "0.5", "PYTHONUTF8": "1"}
+
+
+@pytest.fixture
+def base_port():
+    """A port with free ones above it, as far as the commands go."""
+    while True:
+        base = free_port()
+        if base + 25 < 65536 and all(is_free(base + offset) for offset in [1, 2, 3, 4, 10, 25]):
+            return str(base)
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def started(arguments, until, **options):
+    """Run a command in the background until it has printed the text; yield it and its family."""
+    process = psutil.Popen(
+        arguments,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        **options,
+    )
+    try:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if until in line:
+                break
+        assert until in "".join(lines[-1:]), "".join(lines)
+        yield process, process.children(recursive=True)
+    finally:
+        stop(process)
+        process.stdout.close()
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_demo_signs_up_in_all_steps_and_prints_the_staircase(tmp_path, base_port):
+    figures = tmp_path / "figures.json"
+    options = ["--once", "--signups=2", f"--json={figures}", f"--var-dir={tmp_path / 'var'}"]
+    result = subprocess.run(
+        command("demo", *options, f"--base-port={base_port}"),
+        cwd=ROOT,
+        env=quick(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "8 of 8 mails delivered with a joke." in result.stdout
+    assert "8 of 8 thumbnails made." in result.stdout
+    record = json.loads(figures.read_text(encoding="utf-8"))
+    for step in STEPS:
+        steps = record["steps"][step.name]
+        assert len(steps["page_seconds"]) == len(steps["done_seconds"]) == 2
+        assert steps["mails_delivered"] == steps["thumbnails"] == 2
+    page = {step.number: record["steps"][step.name]["page_seconds"] for step in STEPS}
+    slow = 0.5 + 0.3 + 0.2  # seconds: resize, mail and joke each wait on purpose
+    assert min(page[1]) > slow
+    assert min(page[2]) > slow
+    assert min(page[3]) > 0.5
+    assert record["versions"]["django"].startswith("5.2")
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_stopping_the_demo_leaves_no_process_behind(tmp_path, base_port, number):
+    options = [f"--var-dir={tmp_path}", f"--base-port={base_port}", "--signups=1"]
+    with started(command("demo", *options), "Ctrl-C stops", env=quick()) as (demo, family):
+        assert len(family) == 5  # four sites and the consumer
+        demo.send_signal(number)
+        _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)
+        assert alive == []
+        assert "Traceback" not in demo.stdout.read()
+
+
+@posix_only
+def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
+    options = [f"--var-dir={tmp_path}", f"--base-port={base_port}"]
+    env = quick() | {"SIMULATED_RESIZE_SECONDS": "60"}
+    with started(command("demo", *options), "Starting", env=env) as (demo, _):
+        wait_until(lambda: len(demo.children(recursive=True)) == 5)
+        wait_until(lambda: "sign-up" in said_by_now(tmp_path))
+        family = demo.children(recursive=True)
+        demo.send_signal(signal.SIGINT)
+        _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)
+        assert alive == []
+        assert demo.returncode == 130
+        assert "Traceback" not in demo.stdout.read()
+
+
+def said_by_now(var_dir):
+    logs = var_dir.rglob("timings.*.jsonl")
+    return "".join(path.read_text(encoding="utf-8") for path in logs)
+
+
+@pytest.mark.parametrize("name", ["demo", "run"])
+def test_port_in_use_is_said_in_one_line(tmp_path, base_port, name):
+    arguments = ["2"] if name == "run" else ["--once", f"--var-dir={tmp_path}"]
+    port = int(base_port) + (2 if name == "run" else 25)
+    with socket.create_server(("127.0.0.1", port)):
+        result = subprocess.run(
+            command(name, *arguments, f"--base-port={base_port}"),
+            cwd=ROOT,
+            env=quick() | {"COLUMNS": "200"},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=LIMIT,
+        )
+    assert result.returncode == 1
+    assert f"Port {port} can't be used" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_run_serves_one_step(step, base_port):
+    with started(
+        command("run", str(step.number), f"--base-port={base_port}"),
+        "Starting development server",
+        env=quick(),
+    ) as (run, family):
+        url = f"http://127.0.0.1:{int(base_port) + step.number}/"
+        wait_until(lambda: answers(url))
+        assert f"Step {step.number}" in requests.get(url, timeout=10).text
+        family = run.children(recursive=True)
+        assert any("run_huey" in " ".join(p.cmdline()) for p in family) == step.has_consumer
+        run.terminate()
+        if os.name == "posix":
+            _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
+            assert alive == []
+
+
+def answers(url):
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+@pytest.mark.parametrize(("name", "status"), [("run", 1), ("test_all", 2)])
+def test_step_that_is_not_there_is_said_in_one_line(name, status):
+    result = subprocess.run(command(name, "5"), cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert result.returncode == status
+    assert result.stderr == "There is no step '5': the steps are 1, 2, 3 and 4.\n"
