@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from .forms import SignUpForm
 from .models import Profile
 from .services import resize_profile_image, send_welcome_email
+from .timeline import Timeline
 from .timing import timed
 
 
@@ -40,8 +41,20 @@ def sign_up(request):
 def home(request):
     if not request.user.is_authenticated:
         return render(request, "accounts/landing.html")
-    profile = Profile.objects.filter(user=request.user).first()
-    return render(request, "accounts/profile.html", {"profile": profile})
+    return render(request, "accounts/profile.html", progress_of(request.user))
+
+
+@never_cache
+@login_required
+@require_safe
+def progress(request):
+    """The part of the visitor's own page that changes while work goes on."""
+    return render(request, "accounts/_progress.html", progress_of(request.user))
+
+
+def progress_of(user):
+    profile = Profile.objects.filter(user=user).first()
+    return {"profile": profile, "timeline": Timeline(user)}
 
 
 @never_cache

@@ -1,13 +1,13 @@
 import pytest
 from django.db import IntegrityError
 from django.urls import reverse
-from pytest_django.asserts import assertContains, assertRedirects
+from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
 from accounts.forms import SignUpForm
 from accounts.models import Profile, User
-from accounts.services import resize_profile_image
+from accounts.services import resize_profile_image, send_welcome_email
 
-from .factories import PASSWORD, sign_up_data, upload
+from .factories import PASSWORD, sign_up, sign_up_data, upload
 
 
 def test_stranger_sees_the_landing_page(client, db):
@@ -84,6 +84,45 @@ def test_profile_shows_what_failed_and_why(client, user):
     assertContains(response, "not sent: refused")
 
 
+def test_profile_shows_where_the_time_went_as_bars_and_as_a_table(client, db):
+    sign_up(client)
+    response = client.get("/")
+    assertContains(response, 'class="bar event-hash-password"')
+    assertContains(response, '<th scope="row">hash password</th>')
+    assertContains(response, "You waited")
+
+
+def test_profile_of_long_ago_has_no_timeline(client, user):
+    client.force_login(user)  # signed up by the form alone, without a request
+    assertContains(client.get("/"), "no longer in it")
+
+
+def test_page_asks_for_news_while_there_is_something_to_wait_for(client, user):
+    client.force_login(user)
+    assertContains(client.get("/"), "live.js")
+    assertContains(client.get("/"), 'http-equiv="refresh"')
+    assertNotContains(client.get(reverse("progress")), 'id="settled"')
+    resize_profile_image(user.profile)
+    send_welcome_email(user)
+    assertNotContains(client.get("/"), "live.js")
+    assertContains(client.get(reverse("progress")), 'id="settled"')
+
+
+def test_mail_that_will_be_tried_again_is_not_said_to_have_failed(client, user, broken_mail):
+    send_welcome_email(user, retries=1)
+    client.force_login(user)
+    assertContains(
+        client.get("/"), "being tried again, because it was not sent: mail server asleep"
+    )
+    send_welcome_email(user, retries=0)
+    assertContains(client.get("/"), "not sent: mail server asleep")
+    assertNotContains(client.get("/"), "being tried again")
+
+
+def test_progress_is_for_those_who_are_logged_in(client, db):
+    assertRedirects(client.get(reverse("progress")), "/login/?next=/progress/")
+
+
 def test_user_from_elsewhere_without_a_profile_gets_a_page(client, db):
     client.force_login(User.objects.create_user("root", "root@example.com"))
     Profile.objects.all().delete()
@@ -109,7 +148,7 @@ def test_thumbnail_without_its_file_is_not_found(client, user):
     assert client.get(reverse("thumbnail")).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["home", "sign_up", "thumbnail"])
+@pytest.mark.parametrize("name", ["home", "sign_up", "progress", "thumbnail"])
 def test_other_methods_are_refused(client, user, name):
     client.force_login(user)
     assert client.put(reverse(name)).status_code == 405

@@ -1,41 +1,89 @@
+import json
 import logging
+import os
 import time
 from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+
+from django.conf import settings
 
 logger = logging.getLogger(__name__)
 
 
+class TimingFileHandler(RotatingFileHandler):
+    """Writes to a file of this process, because several can't safely write to one everywhere.
+
+    A process keeps at most 1 MB, and the folder the files of the last 10 processes.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        path = folder / f"timings.{os.getpid()}.jsonl"
+        super().__init__(path, maxBytes=500_000, backupCount=1, encoding="utf-8", delay=True)
+
+    def _open(self):
+        for path in newest_first(self.folder)[20:]:
+            path.unlink(missing_ok=True)
+        return super()._open()
+
+
+def newest_first(folder):
+    """Return the files of the timing log, the one written to last first."""
+    return sorted(folder.glob("timings.*.jsonl*"), key=os.path.getmtime, reverse=True)
+
+
 @contextmanager
 def timed(event, user):
-    """Log how long the block took as one record that belongs to the user's sign-up.
+    """Log what the block does for the user's sign-up: one record as it begins, one as it ends.
 
-    The record's `start` and `end` are seconds since the epoch, on the one clock that all
-    processes of a machine share; `elapsed` is in seconds; `error` is empty when all went well.
+    `start` and `end` are seconds since the epoch, on the one clock that all processes of a machine
+    share; `elapsed` is in seconds. While the work goes on, `end` and `elapsed` are null.
     """
     start = time.time()
     started = time.perf_counter()
-    error = ""
+    record = {
+        "sign_up": str(user.pk),
+        "username": user.username,
+        "event": event,
+        "start": start,
+        "end": None,
+        "elapsed": None,
+        "error": "",
+    }
+    logger.debug("%s for %s begins", event, user.username, extra=record)
     try:
         yield
     except Exception as exception:
-        error = repr(exception)
+        record["error"] = repr(exception)
         raise
     finally:
-        elapsed = time.perf_counter() - started
+        record["elapsed"] = time.perf_counter() - started
+        record["end"] = start + record["elapsed"]
         logger.log(
-            logging.ERROR if error else logging.INFO,
+            logging.ERROR if record["error"] else logging.INFO,
             "%s for %s%s",
             event,
             user.username,
-            error and f" failed: {error}",
+            record["error"] and f" failed: {record['error']}",
             stacklevel=3,  # past this function and contextlib, to the line that did the work
-            extra={
-                "sign_up": str(user.pk),
-                "username": user.username,
-                "event": event,
-                "start": start,
-                "end": start + elapsed,
-                "elapsed": elapsed,
-                "error": error,
-            },
+            extra=record,
         )
+
+
+def records_of(user):
+    """Return the records of the user's sign-up, in order of their start.
+
+    Of work that has ended, only the record of its end. The files are small, so this costs the same
+    whether one user has signed up or a million.
+    """
+    key = str(user.pk)
+    found = {}
+    for path in newest_first(settings.VAR_DIR):
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                if key in line and line.endswith("\n"):  # else it is still being written
+                    record = json.loads(line)
+                    work = (record["event"], record["start"], record["process"])
+                    if work not in found or record["end"]:
+                        found[work] = record
+    return sorted(found.values(), key=lambda record: record["start"])

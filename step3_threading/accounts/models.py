@@ -26,6 +26,7 @@ class Profile(models.Model):
     picture_error = models.TextField(blank=True)
     welcome_sent_at = models.DateTimeField(null=True, blank=True)
     welcome_error = models.TextField(blank=True)
+    welcome_retries = models.PositiveSmallIntegerField(default=0)  # that are still to come
 
     def __str__(self):
         return f"Profile of {self.user}"
@@ -39,8 +40,14 @@ class Profile(models.Model):
 
     @property
     def welcome_state(self):
-        """One of "waiting", "done" and "failed"."""
-        return state(self.welcome_sent_at, self.welcome_error)
+        """One of "waiting", "done", "retrying" and "failed"."""
+        result = state(self.welcome_sent_at, self.welcome_error)
+        return "retrying" if result == "failed" and self.welcome_retries else result
+
+    @property
+    def is_settled(self):
+        """Whether nothing is left to wait for."""
+        return not {"waiting", "retrying"}.intersection([self.picture_state, self.welcome_state])
 
 
 def state(done_at, error):

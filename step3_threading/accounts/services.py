@@ -26,10 +26,11 @@ def create_profile(user):
         return Profile.objects.create(user=user)
 
 
-def send_welcome_email(user):
+def send_welcome_email(user, retries=0):
     """Send the user a mail with a joke, and return whether the mail server took it.
 
-    A mail that did not go out leaves its reason in `profile.welcome_error`.
+    A mail that did not go out leaves its reason in `profile.welcome_error`, and beside it how often
+    the caller will try again.
     """
     with timed("fetch joke", user):
         joke = get_joke()
@@ -47,7 +48,7 @@ def send_welcome_email(user):
         with timed("send mail", user):
             message.send()
     except OSError as error:  # every SMTPException is one, and so is every failure of a socket
-        profile.update(welcome_error=str(error))
+        profile.update(welcome_error=str(error), welcome_retries=retries)
         return False
     profile.update(welcome_sent_at=timezone.now(), welcome_error="")
     return True

@@ -56,8 +56,10 @@ def work(monkeypatch):
 
 @pytest.fixture
 def events(caplog):
-    """A function that returns the events of the timing log so far."""
-    return lambda: [r.event for r in caplog.records if r.name == "accounts.timing"]
+    """A function that returns the events that have ended so far, by the timing log."""
+    return lambda: [
+        r.event for r in caplog.records if r.name == "accounts.timing" and r.end is not None
+    ]
 
 
 @pytest.fixture

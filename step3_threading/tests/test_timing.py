@@ -1,27 +1,20 @@
-import json
 import logging
 import os
 import threading
-from pathlib import Path
 
 import pytest
 from django.conf import settings
 
 from accounts.models import User
-from accounts.timing import timed
-
-
-def last_record():
-    path = Path(settings.LOGGING["handlers"]["timings_file"]["filename"])
-    return json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+from accounts.timing import TimingFileHandler, records_of, timed
 
 
 def test_record_says_what_took_how_long_and_where():
     user = User(username="ada")
     with timed("resize picture", user):
         pass
-    record = last_record()
-    assert record["step"] == settings.BASE_DIR.name
+    [record] = records_of(user)
+    assert record["step"] == settings.STEP
     assert record["sign_up"] == str(user.pk)
     assert record["username"] == "ada"
     assert record["event"] == "resize picture"
@@ -31,16 +24,60 @@ def test_record_says_what_took_how_long_and_where():
     assert record["error"] == ""
 
 
+def test_work_that_goes_on_has_no_end_yet():
+    user = User(username="ada")
+    with timed("resize picture", user):
+        [record] = records_of(user)
+        assert (record["end"], record["elapsed"]) == (None, None)
+    [record] = records_of(user)
+    assert record["end"]
+
+
 def test_failure_is_recorded_and_raised():
-    with pytest.raises(OSError, match="no route"), timed("send mail", User(username="ada")):
+    user = User(username="ada")
+    with pytest.raises(OSError, match="no route"), timed("send mail", user):
         raise OSError("no route")
-    assert last_record()["error"] == "OSError('no route')"
+    [record] = records_of(user)
+    assert record["error"] == "OSError('no route')"
+
+
+def test_records_are_those_of_one_sign_up_in_order_of_their_start():
+    user, other = User(username="ada"), User(username="grace")
+    with timed("sign-up", user), timed("sign-up", other), timed("save user", user):
+        pass
+    assert [record["event"] for record in records_of(user)] == ["sign-up", "save user"]
+
+
+def test_record_that_is_still_being_written_is_left_out():
+    user = User(username="ada")
+    with timed("save user", user):
+        pass
+    half = settings.VAR_DIR / "timings.0.jsonl"
+    half.write_text(f'{{"sign_up": "{user.pk}", "ev', encoding="utf-8")
+    assert len(records_of(user)) == 1
+    half.unlink()
+
+
+def test_log_does_not_grow_for_ever(tmp_path):
+    for number in range(40):
+        path = tmp_path / f"timings.{number}.jsonl"
+        path.write_text("{}\n", encoding="utf-8")
+        os.utime(path, (number, number))
+    handler = TimingFileHandler(tmp_path)
+    handler.setFormatter(logging.Formatter())
+    for _ in range(30):
+        handler.emit(logging.makeLogRecord({"msg": "x" * 100_000}))
+    handler.close()
+    assert not (tmp_path / "timings.0.jsonl").exists()
+    assert (tmp_path / "timings.39.jsonl").exists()
+    assert len(list(tmp_path.iterdir())) <= 22
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 1_000_100
 
 
 def test_console_names_the_line_that_did_the_work():
     formatter = logging.Formatter(settings.LOGGING["formatters"]["timing"]["format"])
     lines = []
-    handler = logging.Handler()
+    handler = logging.Handler(logging.INFO)
     handler.emit = lambda record: lines.append(formatter.format(record))
     logger = logging.getLogger("accounts.timing")
     logger.addHandler(handler)

@@ -12,10 +12,10 @@ class NotSent(Exception):
     """Makes Huey log the failure and try again."""
 
 
-@db_task(**retried)
-def send_welcome_email(user_id):
+@db_task(context=True, **retried)
+def send_welcome_email(user_id, task):
     user = User.objects.get(pk=user_id)
-    if not services.send_welcome_email(user):
+    if not services.send_welcome_email(user, retries=task.retries):
         raise NotSent(f"The welcome mail for {user} has not been sent.")
 
 

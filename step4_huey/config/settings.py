@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import environ
@@ -140,18 +139,19 @@ LOGGING = {
     },
     "handlers": {
         "messages": {"class": "logging.StreamHandler", "formatter": "message"},
-        "timings": {"class": "logging.StreamHandler", "formatter": "timing"},
+        "timings": {"class": "logging.StreamHandler", "formatter": "timing", "level": "INFO"},
         "timings_file": {
-            "class": "logging.FileHandler",
-            # One file a process: two processes can't safely write to one on every system.
-            "filename": VAR_DIR / f"timings.{os.getpid()}.jsonl",
-            "encoding": "utf-8",
-            "delay": True,
+            "()": "accounts.timing.TimingFileHandler",
+            "folder": VAR_DIR,
             "formatter": "json",
         },
     },
     "loggers": {
         "accounts": {"handlers": ["messages"], "level": "INFO"},
-        "accounts.timing": {"handlers": ["timings", "timings_file"], "propagate": False},
+        "accounts.timing": {
+            "handlers": ["timings", "timings_file"],
+            "level": "DEBUG",  # what begins goes to the file alone
+            "propagate": False,
+        },
     },
 }

@@ -98,7 +98,9 @@ def test_mail_that_was_not_sent_is_tried_again_with_growing_pauses(client, queue
         patched.setattr(EmailMultiAlternatives, "send", refuse)
         sign_up(client)
         run_next(queue)
-        assert Profile.objects.get().welcome_error == "mail server asleep"
+        profile = Profile.objects.get()
+        assert profile.welcome_error == "mail server asleep"
+        assert profile.welcome_state == "retrying"
         [retry] = queue.scheduled()
         assert retry.name == "send_welcome_email"
         assert (retry.retries, retry.retry_delay) == (4, 2)

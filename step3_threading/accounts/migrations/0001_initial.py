@@ -132,6 +132,7 @@ class Migration(migrations.Migration):
                 ("picture_error", models.TextField(blank=True)),
                 ("welcome_sent_at", models.DateTimeField(blank=True, null=True)),
                 ("welcome_error", models.TextField(blank=True)),
+                ("welcome_retries", models.PositiveSmallIntegerField(default=0)),
             ],
         ),
         migrations.AddConstraint(
