@@ -21,7 +21,7 @@ class Timeline:
         ends = {id(record): record["end"] or now for record in self.records}
         self.seconds = max(ends.values()) - self.start
         self.waited = ends[id(self.request)] - self.start
-        self.waited_width = self.percent(self.waited)
+        self.page_back = self.percent(self.waited)
         self.bars = [
             {
                 "event": record["event"],

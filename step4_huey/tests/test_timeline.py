@@ -55,7 +55,7 @@ def test_each_thread_and_process_has_a_lane(drawn):
         "worker process, Worker-1",
     ]
     assert (drawing.waited, drawing.seconds) == (1, 10)
-    assert drawing.waited_width == "10.000"
+    assert drawing.page_back == "10.000"
 
 
 def test_work_that_goes_on_reaches_until_now(drawn):
