@@ -58,6 +58,17 @@ def test_record_that_is_still_being_written_is_left_out():
     half.unlink()
 
 
+def test_files_from_before_the_sign_up_are_not_read():
+    user = User(username="ada")
+    old = settings.VAR_DIR / "timings.0.jsonl"
+    old.write_text(f"{user.pk} is in no JSON\n", encoding="utf-8")
+    os.utime(old, (0, 0))
+    with timed("save user", user):
+        pass
+    assert len(records_of(user)) == 1
+    old.unlink()
+
+
 def test_log_does_not_grow_for_ever(tmp_path):
     for number in range(40):
         path = tmp_path / f"timings.{number}.jsonl"

@@ -119,6 +119,12 @@ def test_mail_that_will_be_tried_again_is_not_said_to_have_failed(client, user, 
     assertNotContains(client.get("/"), "being tried again")
 
 
+def test_asking_for_news_costs_three_queries(client, user, django_assert_num_queries):
+    client.force_login(user)
+    with django_assert_num_queries(3):  # session, user, profile
+        client.get(reverse("progress"))
+
+
 def test_progress_is_for_those_who_are_logged_in(client, db):
     assertRedirects(client.get(reverse("progress")), "/login/?next=/progress/")
 
