@@ -77,9 +77,10 @@ def records_of(user):
     that have written since the sign-up, at most 1 MB each, however many users there are.
     """
     key = str(user.pk)
+    began = user.date_joined.timestamp() - 2  # file systems round by up to two seconds
     found = {}
     for path in newest_first(settings.VAR_DIR):
-        if path.stat().st_mtime < user.date_joined.timestamp():
+        if path.stat().st_mtime < began:
             break
         with path.open(encoding="utf-8") as file:
             for line in file:

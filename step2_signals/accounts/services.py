@@ -39,6 +39,8 @@ def send_welcome_email(user, retries=0):
         subject=f"Welcome, {user.username}!",
         body=render_to_string("accounts/email/welcome.txt", context),
         to=[user.email],  # the address alone: a name beside it could smuggle in a second one
+        # The same each time, so that a mail that went out twice can be told by it.
+        headers={"Message-ID": f"<welcome-{user.pk}@example.com>"},
     )
     message.attach_alternative(
         render_to_string("accounts/email/welcome.html", context), "text/html"

@@ -33,6 +33,14 @@ def test_welcome_mail_carries_the_joke_as_text_and_html(user, mailoutbox):
     assert reloaded(user).welcome_state == "done"
 
 
+def test_mail_that_is_sent_twice_carries_the_same_message_id(user, mailoutbox):
+    send_welcome_email(user)
+    send_welcome_email(user)
+    first, second = (mail.message()["Message-ID"] for mail in mailoutbox)
+    assert first == second
+    assert str(user.pk) in first
+
+
 def test_joke_is_escaped_in_html_and_not_in_text(user, mailoutbox, joke_api):
     joke_api.clear()
     joke_api.expect_request("/").respond_with_json({"joke": "1 < 2 & <b>3</b>"})

@@ -28,6 +28,12 @@ class Profile(models.Model):
     welcome_error = models.TextField(blank=True)
     welcome_retries = models.PositiveSmallIntegerField(default=0)  # that are still to come
 
+    # A worker has the work to itself until then. After that, it is taken for dead.
+    picture_leased_until = models.DateTimeField(null=True, blank=True)
+    welcome_leased_until = models.DateTimeField(null=True, blank=True)
+    picture_attempts = models.PositiveSmallIntegerField(default=0)
+    welcome_attempts = models.PositiveSmallIntegerField(default=0)
+
     def __str__(self):
         return f"Profile of {self.user}"
 

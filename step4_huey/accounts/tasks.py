@@ -1,11 +1,19 @@
-from huey.contrib.djhuey import db_task
+import logging
+from datetime import timedelta
 
-from . import services
+from django.utils import timezone
+from huey import crontab
+from huey.contrib.djhuey import HUEY, db_periodic_task, db_task, signal
+from huey.signals import SIGNAL_INTERRUPTED
+
+from . import leases, services
 from .models import Profile, User
 
+logger = logging.getLogger(__name__)
+
 # Arguments are keys, not objects: a task may run long after it was queued, and loads the row as
-# it is then. Pauses before the retries: 1, 2, 4, 8 and 16 seconds.
-retried = {"retries": 5, "retry_delay": 1, "retry_backoff": 2}
+# it is then. Pauses before the retries: 1, 2, 4 seconds and so on, four minutes in all.
+retried = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}
 
 
 class NotSent(Exception):
@@ -14,11 +22,50 @@ class NotSent(Exception):
 
 @db_task(context=True, **retried)
 def send_welcome_email(user_id, task):
-    user = User.objects.get(pk=user_id)
-    if not services.send_welcome_email(user, retries=task.retries):
+    if not leases.take("welcome", user_id):
+        return  # done, or another worker is at it
+    try:
+        user = User.objects.get(pk=user_id)
+        sent = services.send_welcome_email(user, retries=task.retries)
+    finally:
+        leases.give_back("welcome", user_id)
+    if not sent:
         raise NotSent(f"The welcome mail for {user} has not been sent.")
 
 
 @db_task(**retried)
 def resize_profile_image(user_id):
-    services.resize_profile_image(Profile.objects.select_related("user").get(user=user_id))
+    if not leases.take("picture", user_id):
+        return
+    try:
+        services.resize_profile_image(Profile.objects.select_related("user").get(user=user_id))
+    finally:
+        leases.give_back("picture", user_id)
+
+
+TASKS = {"welcome": send_welcome_email, "picture": resize_profile_image}
+
+
+@db_periodic_task(crontab(minute="*"))
+def repair():
+    """Queue again what is to do and nobody is at, if its task is lost or never was queued.
+
+    Huey has no acknowledgements: taking a task deletes it, so a killed worker's task is gone.
+    """
+    queued = {(type(task), task.args) for task in HUEY.pending() + HUEY.scheduled()}
+    a_moment_ago = timezone.now() - timedelta(seconds=10)  # a sign-up may be about to queue
+    for work, task in TASKS.items():
+        leases.give_up(work)
+        for profile in leases.to_do(work).filter(user__date_joined__lt=a_moment_ago):
+            if (task.task_class, (profile.pk,)) not in queued:
+                logger.warning("Queued again: the %s of user %s", work, profile.pk)
+                task(profile.pk)
+
+
+@signal(SIGNAL_INTERRUPTED)
+def queue_again(signal, task):
+    """Hand back what a worker was at when SIGTERM stopped it, which Huey would drop."""
+    for work, wrapper in TASKS.items():
+        if isinstance(task, wrapper.task_class):
+            leases.give_back(work, *task.args)
+            HUEY.enqueue(task)

@@ -107,6 +107,9 @@ JOKE_API_URL = env("JOKE_API_URL", default="https://icanhazdadjoke.com/")
 # Seconds that every resize sleeps first, standing in for a heavier job than a thumbnail.
 SIMULATED_RESIZE_SECONDS = env.float("SIMULATED_RESIZE_SECONDS", default=5.0)
 
+# A worker that has had its work for so long is taken for dead: longer than the longest task.
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=60)
+
 HUEY = {
     "huey_class": "huey.SqliteHuey",
     "name": STEP,

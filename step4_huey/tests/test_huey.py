@@ -1,15 +1,18 @@
 """What this step alone promises: the request only queues, on commit, and Huey's workers work."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
+from django.utils import timezone
 from huey.contrib.djhuey import HUEY
+from huey.signals import SIGNAL_INTERRUPTED
 from huey.storage import SqliteStorage
 
-from accounts import tasks
+from accounts import leases, tasks
 from accounts.models import Profile, User
 
 from .factories import sign_up
@@ -103,7 +106,7 @@ def test_mail_that_was_not_sent_is_tried_again_with_growing_pauses(client, queue
         assert profile.welcome_state == "retrying"
         [retry] = queue.scheduled()
         assert retry.name == "send_welcome_email"
-        assert (retry.retries, retry.retry_delay) == (4, 2)
+        assert (retry.retries, retry.retry_delay) == (7, 2)
     retry.eta = None
     queue.execute(retry)
     assert Profile.objects.get().welcome_state == "done"
@@ -119,10 +122,11 @@ def test_picture_that_cannot_be_read_is_not_tried_again(client, queue):
     assert queue.scheduled() == []
 
 
-def test_task_of_a_user_who_is_gone_is_logged(queue, caplog):
+def test_task_of_a_user_who_is_gone_does_nothing(queue, mailoutbox):
     tasks.send_welcome_email(uuid.uuid4())
     run_next(queue)
-    assert "User matching query does not exist" in caplog.text
+    assert mailoutbox == []
+    assert queue.scheduled() == []
 
 
 def test_sign_up_survives_a_broken_queue(client, queue, monkeypatch, caplog):
@@ -140,4 +144,111 @@ def test_saving_a_profile_again_queues_no_second_resize(client, queue):
     run_next(queue)
     run_next(queue)
     Profile.objects.get().save()
+    assert queued(queue) == []
+
+
+# Nothing is lost
+
+
+@pytest.fixture
+def signed_up(client, queue):
+    """The profile of somebody who signed up a while ago, and whose tasks are lost."""
+    sign_up(client)
+    queue.flush()
+    User.objects.update(date_joined=timezone.now() - timedelta(hours=1))
+    return Profile.objects.get()
+
+
+def repair():
+    tasks.repair.call_local()
+
+
+def expire_leases():
+    past = timezone.now() - timedelta(seconds=1)
+    Profile.objects.update(picture_leased_until=past, welcome_leased_until=past)
+
+
+def test_lost_tasks_are_queued_again(signed_up, queue):
+    repair()
+    assert queued(queue) == ["resize_profile_image", "send_welcome_email"]
+
+
+def test_repair_leaves_tasks_alone_that_merely_wait(signed_up, queue):
+    repair()
+    repair()
+    assert len(queue.pending()) == 2
+
+
+def test_repair_leaves_tasks_alone_that_wait_for_their_retry(signed_up, queue, broken_mail):
+    repair()
+    run_next(queue)
+    repair()
+    assert queued(queue) == ["resize_profile_image"]
+    assert len(queue.scheduled()) == 1
+
+
+def test_repair_leaves_alone_who_is_just_signing_up(client, queue):
+    sign_up(client)
+    queue.flush()
+    repair()
+    assert queued(queue) == []
+
+
+def test_repair_leaves_alone_what_a_worker_is_at(signed_up, queue):
+    assert leases.take("picture", signed_up.pk)
+    assert leases.take("welcome", signed_up.pk)
+    repair()
+    assert queued(queue) == []
+
+
+def test_work_of_a_dead_worker_is_queued_again_when_its_lease_has_run_out(signed_up, queue):
+    leases.take("picture", signed_up.pk)
+    expire_leases()
+    repair()
+    assert "resize_profile_image" in queued(queue)
+
+
+def test_two_workers_never_do_the_same_work(signed_up, queue, mailoutbox):
+    assert leases.take("welcome", signed_up.pk)
+    tasks.send_welcome_email(signed_up.pk)
+    run_next(queue)
+    assert mailoutbox == []
+
+
+def test_task_that_was_queued_twice_does_its_work_once(signed_up, queue, mailoutbox):
+    for _ in range(2):
+        tasks.send_welcome_email(signed_up.pk)
+        tasks.resize_profile_image(signed_up.pk)
+    for _ in range(4):
+        run_next(queue)
+    assert len(mailoutbox) == 1
+    assert Profile.objects.get().picture_attempts == 1
+
+
+def test_work_that_kills_its_workers_is_given_up(signed_up, queue):
+    for _ in range(leases.MAX_ATTEMPTS):
+        assert leases.take("picture", signed_up.pk)
+        expire_leases()
+    repair()
+    assert "resize_profile_image" not in queued(queue)
+    assert Profile.objects.get().picture_error == "given up after 20 attempts"
+
+
+def test_mail_that_failed_for_good_is_not_tried_again(signed_up, queue, broken_mail):
+    Profile.objects.update(welcome_error="refused", welcome_retries=0)
+    repair()
+    assert queued(queue) == ["resize_profile_image"]
+
+
+def test_interrupted_task_is_handed_back(signed_up, queue):
+    tasks.send_welcome_email(signed_up.pk)
+    task = queue.dequeue()
+    leases.take("welcome", signed_up.pk)
+    queue._emit(SIGNAL_INTERRUPTED, task)
+    assert queued(queue) == ["send_welcome_email"]
+    assert leases.take("welcome", signed_up.pk)
+
+
+def test_interrupted_repair_is_not_handed_back(queue):
+    queue._emit(SIGNAL_INTERRUPTED, tasks.repair.task_class())
     assert queued(queue) == []
