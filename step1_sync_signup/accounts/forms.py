@@ -74,7 +74,7 @@ class SignUpForm(BaseUserCreationForm):
         return picture
 
     def save(self, commit=True):
-        """Save the user and profile together or not at all, then the picture; return the user.
+        """Save user, profile and picture, together or not at all, and return the user.
 
         Raises IntegrityError when somebody took the name or the address since the validation.
         """
@@ -85,8 +85,8 @@ class SignUpForm(BaseUserCreationForm):
             with timed("save user", user):
                 user.save()
             create_profile(user)
-        # After it: had the transaction failed, the picture's file would be left behind.
-        if self.cleaned_data["picture"]:
-            user.profile.picture = self.cleaned_data["picture"]
-            user.profile.save(update_fields=["picture"])
+            # After the user: when the name or the address is taken, no file is left behind.
+            if self.cleaned_data["picture"]:
+                user.profile.picture = self.cleaned_data["picture"]
+                user.profile.save(update_fields=["picture"])
         return user

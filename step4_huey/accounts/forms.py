@@ -74,17 +74,18 @@ class SignUpForm(BaseUserCreationForm):
         return picture
 
     def save(self, commit=True):
-        """Save the user and profile together or not at all, then the picture; return the user.
+        """Save user, profile and picture, together or not at all, and return the user.
 
         Raises IntegrityError when somebody took the name or the address since the validation.
         """
         with timed("hash password", self.instance):
             # Before the transaction: hashing would hold the database's write lock meanwhile.
             user = super().save(commit=False)
-        with transaction.atomic(), timed("save user", user):
-            user.save()
-        # After it: had the transaction failed, the picture's file would be left behind.
-        if self.cleaned_data["picture"]:
-            user.profile.picture = self.cleaned_data["picture"]
-            user.profile.save(update_fields=["picture"])
+        with transaction.atomic():
+            with timed("save user", user):
+                user.save()
+            # After the user: when the name or the address is taken, no file is left behind.
+            if self.cleaned_data["picture"]:
+                user.profile.picture = self.cleaned_data["picture"]
+                user.profile.save(update_fields=["picture"])
         return user

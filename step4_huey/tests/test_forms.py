@@ -2,6 +2,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection
 from django.db.models import Value
 from django.db.models.functions import Lower
@@ -144,6 +145,19 @@ def test_user_without_profile_is_not_saved(monkeypatch, media_root):
         form.save()
     assert not User.objects.exists()
     assert files_in(media_root) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_user_whose_picture_cannot_be_stored_is_not_saved(monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(default_storage, "save", fail)
+    form = sign_up_form(upload())
+    assert form.is_valid()
+    with pytest.raises(OSError, match="No space"):
+        form.save()
+    assert not User.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
