@@ -13,9 +13,12 @@ COMMANDS = {
     "run": ("run", ["workshop.txt"], "run one step (1 to 4) for following along, with code reload"),
     "test": (
         "test_all",
-        ["workshop.txt", "tests.txt"],
+        ["workshop.txt", "tests.txt", "browser.txt"],
         "run every test, or those of one step",
     ),
+    "losses": ("losses", ["workshop.txt"], "stop each step with work under way; count the losses"),
+    "screenshots": ("screenshots", ["workshop.txt", "browser.txt"], "make screenshots/ anew"),
+    "control": ("control", ["workshop.txt"], "make the stand-ins slow, or fail, or well again"),
     "standins": ("standins", ["workshop.txt"], "start only the stand-in joke API and mail server"),
 }
 ROOT = os.path.dirname(os.path.abspath(__file__))
@@ -24,7 +27,7 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 def usage():
     """Return the help text."""
     lines = ["usage: python workshop.py COMMAND [ARGS]", ""]
-    lines += ["  " + name.ljust(10) + COMMANDS[name][2] for name in COMMANDS]
+    lines += ["  " + name.ljust(12) + COMMANDS[name][2] for name in COMMANDS]
     lines += ["", "The first run installs what is needed into .venv; later runs need no network."]
     return "\n".join(lines) + "\n"
 

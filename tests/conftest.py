@@ -1,3 +1,4 @@
+import signal
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ from tools.standins import Standins
 from tools.steps import STEPS, Step, consumer, free_port, migrate, server, step_environment
 from tools.timings import TimingLog
 from tools.visitor import Visitor, make_picture
+
+# A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass

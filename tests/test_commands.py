@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from statistics import median
 
 import psutil
 import pytest
@@ -33,7 +34,7 @@ def base_port():
     """A port with free ones above it, as far as the commands go."""
     while True:
         base = free_port()
-        if base + 25 < 65536 and all(is_free(base + offset) for offset in [1, 2, 3, 4, 10, 25]):
+        if base + 25 < 65536 and all(is_free(base + offset) for offset in [0, 1, 2, 3, 4, 10, 25]):
             return str(base)
 
 
@@ -101,6 +102,9 @@ def test_demo_signs_up_in_all_steps_and_prints_the_staircase(tmp_path, base_port
     assert min(page[1]) > slow
     assert min(page[2]) > slow
     assert min(page[3]) > 0.5
+    assert median(page[3]) < median(page[2]) - 0.3  # the mail and its joke take half a second
+    assert median(page[4]) < median(page[3]) / 2
+    assert "How long a visitor waits" in result.stdout
     assert record["versions"]["django"].startswith("5.2")
 
 
@@ -128,6 +132,20 @@ def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
         _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)
         assert alive == []
         assert demo.returncode == 130
+        assert "Traceback" not in demo.stdout.read()
+
+
+@posix_only
+def test_ctrl_c_during_a_race_stops_everything(tmp_path, base_port):
+    options = [f"--var-dir={tmp_path}", f"--base-port={base_port}", "--signups=1"]
+    with started(command("demo", *options), "Ctrl-C stops", env=quick()) as (demo, family):
+        url = f"http://127.0.0.1:{base_port}"
+        requests.post(f"{url}/control", json={"mail_failure": "hang"}, timeout=LIMIT)
+        assert requests.post(f"{url}/race", json={"name": "ada"}, timeout=LIMIT).status_code == 202
+        wait_until(lambda: said_by_now(tmp_path).count('"event": "send mail"') > 2 * len(STEPS))
+        demo.send_signal(signal.SIGINT)
+        _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)
+        assert alive == []
         assert "Traceback" not in demo.stdout.read()
 
 
@@ -184,3 +202,35 @@ def test_step_that_is_not_there_is_said_in_one_line(name, status):
     result = subprocess.run(command(name, "5"), cwd=ROOT, capture_output=True, encoding="utf-8")
     assert result.returncode == status
     assert result.stderr == "There is no step '5': the steps are 1, 2, 3 and 4.\n"
+
+
+def test_port_that_cannot_be_is_said_in_one_line():
+    result = subprocess.run(
+        command("run", "1", "--base-port=70000"), cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+    assert result.returncode == 1
+    assert "Port 70001 can't be used" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_control_changes_the_stand_ins_and_says_what_is_set(standins):
+    url = f"--url={standins.http_url}"
+
+    def control(*settings):
+        return subprocess.run(
+            command("control", *settings, url), cwd=ROOT, capture_output=True, encoding="utf-8"
+        )
+
+    assert control("mail_failure=5xx", "joke_delay=2").returncode == 0
+    assert (standins.settings["mail_failure"], standins.settings["joke_delay"]) == ("5xx", 2)
+    assert json.loads(control("mail_failure=null").stdout)["mail_failure"] is None
+    refused = control("mail_failure=sometimes")
+    assert refused.returncode == 1
+    assert "4xx" in refused.stdout
+
+
+def test_control_without_stand_ins_says_so():
+    url = f"--url=http://127.0.0.1:{free_port()}"
+    result = subprocess.run(command("control", url), cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "No stand-ins answer" in result.stdout

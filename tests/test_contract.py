@@ -184,9 +184,10 @@ def test_sign_up_survives_the_mail_server(site, failure, picture):
     visitor = site.visitor()
     assert visitor.sign_up(picture).status_code == 302
     wait_for(visitor.thumbnail)
-    home_says(visitor, 'data-welcome="failed"')
+    tries_again = site.step.has_consumer
+    home_says(visitor, f'data-welcome="{"retrying" if tries_again else "failed"}"')
     assert mail_to(site, visitor) == []
-    if site.step.has_consumer:  # which tries again
+    if tries_again:
         site.standins.control(mail_failure=None)
         home_says(visitor, 'data-welcome="done"')
         assert len(mail_to(site, visitor)) == 1
@@ -274,18 +275,14 @@ def test_bad_upload_is_an_error_at_the_field_and_saves_nothing(site, kind):
     assert site.files() == files
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-def test_picture_that_passes_the_form_and_breaks_later_is_said_to_have_failed(site, format):
+def test_picture_that_passes_the_form_and_breaks_later_is_said_to_have_failed(site):
     content = BytesIO()
-    Image.effect_noise((600, 600), 50).convert("RGB").save(content, format)
-    broken = content.getvalue()[: len(content.getvalue()) // 2]
+    Image.effect_noise((600, 600), 50).save(content, "JPEG")
     visitor = site.visitor()
-    response = visitor.sign_up(broken)
-    if response.status_code == 200:
-        assert 'id="id_picture_error"' in response.text
-    else:
-        home_says(visitor, 'data-picture="failed"')
-        assert visitor.thumbnail() is None
+    # The header is in order, and nothing after it is looked at before the resize.
+    assert visitor.sign_up(content.getvalue()[:50_000]).status_code == 302
+    home_says(visitor, 'data-picture="failed"')
+    assert visitor.thumbnail() is None
 
 
 @pytest.mark.parametrize(

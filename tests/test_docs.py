@@ -57,3 +57,16 @@ def test_recorded_run_shows_the_staircase():
         count = len(result["page_seconds"])
         assert count >= 10
         assert (result["mails_delivered"], result["thumbnails"]) == (count, count)
+
+
+def test_recorded_losses_are_those_that_the_readmes_tell_of():
+    record = json.loads(read("notebooks/data/losses.json"))
+    everything, lost = record["signups"], record["lost"]
+    assert everything == 48
+    for name in ["step1_sync_signup", "step2_signals"]:
+        assert {result["mails_lost"] for result in lost[name].values()} == {everything}
+    assert lost["step3_threading"]["Ctrl-C"]["mails_lost"] == 0
+    assert lost["step3_threading"]["SIGTERM"]["mails_lost"] == everything
+    assert lost["step3_threading"]["SIGKILL"]["mails_lost"] == everything
+    for result in lost["step4_huey"].values():
+        assert (result["mails_lost"], result["thumbnails_lost"]) == (0, 0)

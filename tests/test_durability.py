@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from tools.losses import measure
 from tools.steps import STEPS, consumer, free_port, migrate, server, step_environment, stop
 
 from .conftest import Site
@@ -106,3 +107,11 @@ def test_queue_that_was_deleted_is_made_again(step_4, picture):
         path.unlink()
     with workers(site, environment, "consumer.log"):
         wait_for_all(is_done, [visitor])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_what_a_killed_step_loses(step):
+    lost = measure(step, "SIGKILL", count=6)
+    everything = 0 if step.has_consumer else 6
+    assert (lost["mails_lost"], lost["thumbnails_lost"]) == (everything, everything)

@@ -1,10 +1,7 @@
 """Sign real users up through all four steps, and show what the visitors waited for."""
 
 import argparse
-import importlib.metadata
 import json
-import os
-import platform
 import signal
 import sys
 import time
@@ -16,27 +13,27 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from uuid import uuid4
 
-import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from .machine import machine_and_versions
+from .race import Lane, RaceHandler, Races
 from .standins import JOKES
 from .steps import (
     STEPS,
     StartError,
+    check_port_is_free,
     consumer,
     migrate,
     server,
     start_standins,
     step_environment,
 )
-from .timings import SignUp, TimingLog
-from .visitor import PASSWORD, SignUpRefused, Visitor, make_picture
+from .visitor import PASSWORD, SignUpRefused, make_picture
+from .web import POLL, add_host_option, listen, printable, serve, warning
 
-HOST = "127.0.0.1"
-DONE_SECONDS = 120  # how long a sign-up's work may take before the demo gives up on it
-PACKAGES = ["django", "huey", "pillow", "requests", "argon2-cffi", "aiosmtpd"]
+THREADS = 16  # two a step and five for a race, and none of them ever waits for another
 
 
 def main(arguments=None):
@@ -60,8 +57,13 @@ def parse(arguments):
     parser.add_argument("--once", action="store_true", help="stop when the table is printed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument(
-        "--base-port", type=int, default=8000, metavar="PORT", help="steps listen above it (8000)"
+        "--base-port",
+        type=int,
+        default=8000,
+        metavar="PORT",
+        help="the race's page listens there, the steps above it (8000)",
     )
+    add_host_option(parser)
     parser.add_argument(
         "--var-dir",
         type=Path,
@@ -81,9 +83,12 @@ def positive(text):
 def demo(options, console):
     """Start everything, sign up, print the table; stay up until Ctrl-C without --once."""
     with ExitStack() as stack:
-        threads = stack.enter_context(ThreadPoolExecutor())
+        threads = stack.enter_context(ThreadPoolExecutor(THREADS))
         console.print("Starting four sites, Huey's workers, a joke API and a mail server ...")
-        standins = stack.enter_context(start_standins(options.base_port))
+        if not options.once:
+            check_port_is_free(options.host, options.base_port)
+            listener = stack.enter_context(listen(options.host, options.base_port))
+        standins = stack.enter_context(start_standins(options.base_port, options.host))
         sites = start_sites(options, standins, stack, threads)
         stopping = Event()
         stack.callback(stopping.set)  # first of all, so that no thread waits for stopped servers
@@ -100,12 +105,14 @@ def demo(options, console):
         if options.json:
             write_json(options.json, results)
         if not options.once:
-            stay_up(sites, standins, sign_ups, console)
+            races = Races(sites, standins, threads, stopping)
+            with serve(listener, RaceHandler, races, options.host):
+                stay_up(options, sites, standins, sign_ups, console)
     return 0 if mails == thumbnails == total else 1
 
 
 def start_sites(options, standins, stack, threads):
-    """Start the sites and the consumer; return each step's address and timing log."""
+    """Start the sites and the consumer; return each step's address and folder of its timing log."""
     logs = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
     var_dirs = {
         step: options.var_dir.resolve() / step.name if options.var_dir else step.folder / "var"
@@ -116,13 +123,13 @@ def start_sites(options, standins, stack, threads):
     sites = {}
     for step, environment in environments.items():
         url = stack.enter_context(
-            server(step, environment, HOST, options.base_port + step.number, logs / step.name)
+            server(
+                step, environment, options.host, options.base_port + step.number, logs / step.name
+            )
         )
         if step.has_consumer:
             stack.enter_context(consumer(step, environment, logs / f"{step.name}.consumer"))
-        timing_log = TimingLog(var_dirs[step])
-        timing_log.new_records()  # skips those of earlier runs
-        sites[step] = (url, timing_log)
+        sites[step] = (url, var_dirs[step])
     return sites
 
 
@@ -137,47 +144,27 @@ def sign_up_everywhere(count, sites, threads, stopping, console):
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[state]}"),
+        TextColumn("{task.fields[doing]}"),
     ]
     with Progress(*columns, console=console) as progress:
 
         def sign_up_in_turn(step):
-            url, timing_log = sites[step]
-            lane = progress.add_task(step.label, total=count, state="")
+            task = progress.add_task(step.label, total=count, doing="")
             sign_ups = []
             for _ in range(count):
-                progress.update(lane, state="waiting for the page")
-                visitor = sign_up(url, picture)
-                progress.update(lane, state="the page is back, work goes on")
-                sign_ups.append((visitor, wait_until_done(visitor, timing_log, stopping)))
-                progress.update(lane, advance=1, state="done")
+                lane = Lane(step, *sites[step], f"ada-{uuid4().hex[:8]}")
+                lane.start(picture, threads)
+                while not lane.look():
+                    progress.update(task, doing=lane.doing)
+                    if stopping.wait(POLL):
+                        raise SignUpRefused("The demo was stopped.")
+                if lane.problem:
+                    raise SignUpRefused(f"{step.label}, {lane.visitor.username}: {lane.problem}.")
+                sign_ups.append((lane.visitor, lane.sign_up))
+                progress.update(task, advance=1, doing=lane.doing)
             return sign_ups
 
         return dict(zip(sites, threads.map(sign_up_in_turn, sites), strict=True))
-
-
-def sign_up(url, picture):
-    """Return a visitor who has just signed up; raise SignUpRefused when that failed."""
-    visitor = Visitor(url, f"ada-{uuid4().hex[:8]}")
-    try:
-        response = visitor.sign_up(picture)
-    except requests.RequestException as error:
-        raise SignUpRefused(f"{url} did not answer a sign-up: {error}") from error
-    if response.status_code != 302:
-        raise SignUpRefused(f"{url} refused a sign-up with status {response.status_code}.")
-    return visitor
-
-
-def wait_until_done(visitor, timing_log, stopping):
-    """Return the visitor's sign-up when its work is done; raise SignUpRefused if it never is."""
-    records = []
-    deadline = time.monotonic() + DONE_SECONDS
-    while time.monotonic() < deadline and not stopping.wait(0.05):
-        records += [r for r in timing_log.new_records() if r["username"] == visitor.username]
-        sign_up = SignUp(records)
-        if sign_up.is_done:
-            return sign_up
-    raise SignUpRefused(f"{visitor.url}: the work for {visitor.username} was never done.")
 
 
 def summary(sign_ups, inbox):
@@ -220,26 +207,22 @@ def table(results):
 
 def write_json(path, results):
     """Write the figures, and what they were measured on, as one JSON object."""
-    record = {
-        "steps": results,
-        "machine": {
-            "system": platform.platform(),
-            "processor": platform.machine(),
-            "cores": os.cpu_count(),
-        },
-        "versions": {"python": platform.python_version()}
-        | {package: importlib.metadata.version(package) for package in PACKAGES},
-    }
+    record = {"steps": results} | machine_and_versions()
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def stay_up(sites, standins, sign_ups, console):
+def stay_up(options, sites, standins, sign_ups, console):
     """Say where everything is, and leave it running until Ctrl-C."""
-    for step, (url, _) in sites.items():
+    base = f"http://{printable(options.host)}"
+    console.print(f"Start   {base}:{options.base_port}/  one sign-up, all four steps, live")
+    for step in sites:
         visitor = sign_ups[step][-1][0]
-        console.print(f"{step.label}  {url}/  log in as [bold]{visitor.username}[/bold]")
+        url = f"{base}:{options.base_port + step.number}/"
+        console.print(f"{step.label}  {url}  log in as [bold]{visitor.username}[/bold]")
     console.print(f"The password is [bold]{PASSWORD}[/bold], or sign up yourself.")
-    console.print(f"Inbox   {standins.http_url}/")
+    console.print(f"Inbox   {standins.inbox_url}")
+    if words := warning(options.host):
+        console.print(f"[yellow]{words}[/yellow]")
     console.print("Ctrl-C stops everything.")
     with suppress(KeyboardInterrupt):
         while True:

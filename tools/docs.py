@@ -7,7 +7,8 @@ A comment above each fenced block says what it shows:
     <!-- file step4_huey/accounts/tasks.py -->
     <!-- command -->   (written by hand)
 
-and `<!-- demo FILE -->` above a table, the file that `demo --json` wrote. Paths start at the root.
+and above a table `<!-- demo FILE -->` or `<!-- losses FILE -->`, the file that this command wrote
+with `--json`. Paths start at the root.
 """
 
 import ast
@@ -20,7 +21,7 @@ from statistics import median
 from .steps import ROOT, STEPS
 
 FENCED = re.compile(r"<!-- (\w+)([^\n]*) -->\n(```\w*\n)(.*?)(```\n)", re.DOTALL)
-TABLE = re.compile(r"<!-- demo (\S+) -->\n\n((?:\|.*\n)*)")
+TABLE = re.compile(r"<!-- (demo|losses) (\S+) -->\n\n((?:\|.*\n)*)")
 
 
 def readmes():
@@ -31,13 +32,19 @@ def readmes():
 def regenerated(text):
     """Return a README's text with its blocks as the code and the recorded run are now."""
     text = FENCED.sub(regenerated_block, text)
-    return TABLE.sub(lambda match: f"<!-- demo {match[1]} -->\n\n{demo_table(match[1])}", text)
+    return TABLE.sub(regenerated_table, text)
 
 
 def regenerated_block(match):
     kind, arguments, opening, content, closing = match.groups()
     show = {"function": function, "diff": diff, "file": read, "command": lambda: content}[kind]
     return f"<!-- {kind}{arguments} -->\n{opening}{show(*arguments.split())}{closing}"
+
+
+def regenerated_table(match):
+    kind, path, _ = match.groups()
+    show = {"demo": demo_table, "losses": losses_table}[kind]
+    return f"<!-- {kind} {path} -->\n\n{show(json.loads(read(path)))}"
 
 
 def read(path):
@@ -65,9 +72,9 @@ def diff(before, after):
     return "".join(lines)
 
 
-def demo_table(path):
+def demo_table(record):
     """Return the staircase as a Markdown table: medians, in seconds."""
-    steps = json.loads(read(path))["steps"]
+    steps = record["steps"]
     lines = [
         "| step | where the slow work runs | the page is back after | everything is done after |",
         "| --- | --- | ---: | ---: |",
@@ -77,6 +84,22 @@ def demo_table(path):
         lines.append(
             f"| [`{step.name}`]({step.name}/) | {step.where} | {page:.2f} s | {done:.2f} s |"
         )
+    return "\n".join(lines) + "\n"
+
+
+def losses_table(record):
+    """Return what each step lost as a Markdown table, by the way in which it was stopped."""
+    ways = list(record["lost"][STEPS[0].name])
+    lines = [
+        f"| of {record['signups']} sign-ups, lost | " + " | ".join(ways) + " |",
+        "| --- |" + " --- |" * len(ways),
+    ]
+    for step in STEPS:
+        cells = [
+            f"{lost['mails_lost']} mails, {lost['thumbnails_lost']} thumbnails"
+            for lost in (record["lost"][step.name][way] for way in ways)
+        ]
+        lines.append(f"| [`{step.name}`]({step.name}/) | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -28,7 +28,8 @@ INTERPRETER = f"{sys.implementation.cache_tag} {Path(BASE).resolve()}"
 STRAYS = {"PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in STRAYS} | {"PYTHONUTF8": "1"}
 
-MEGABYTES = {"workshop.txt": 18, "tests.txt": 13}  # to download, measured in 2026-11
+# To download, measured in 2026-11.
+MEGABYTES = {"workshop.txt": 18, "tests.txt": 13, "browser.txt": 54}
 NO_PIP = (
     f"{BASE} lacks venv, ensurepip or a recent pip: on Debian and Ubuntu 'sudo apt install "
     "python3-venv' mends that, elsewhere another Python from 3.11 to 3.14"

@@ -17,8 +17,7 @@ from .steps import (
     start_standins,
     step_environment,
 )
-
-HOST = "127.0.0.1"
+from .web import add_host_option, printable, warning
 
 
 def main(arguments=None):
@@ -28,10 +27,11 @@ def main(arguments=None):
     parser.add_argument(
         "--base-port", type=int, default=8000, metavar="PORT", help="the step listens above (8000)"
     )
+    add_host_option(parser)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        return run(find_step(options.step), options.base_port)
+        return run(find_step(options.step), options.base_port, options.host)
     except (StartError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -39,21 +39,23 @@ def main(arguments=None):
         return 0
 
 
-def run(step, base_port):
+def run(step, base_port, host):
     """Run the step's site and workers with their output in view, until the site ends."""
     port = base_port + step.number
-    check_port_is_free(HOST, port)
+    check_port_is_free(host, port)
     with ExitStack() as stack:
-        standins = stack.enter_context(start_standins(base_port))
+        standins = stack.enter_context(start_standins(base_port, host))
         environment = step_environment(step, standins)
         migrate(step, environment)
-        print(f"{step.label}  http://{HOST}:{port}/  its code is in {step.name}")
-        print(f"Inbox   {standins.http_url}/")
+        print(f"{step.label}  http://{printable(host)}:{port}/  its code is in {step.name}")
+        print(f"Inbox   {standins.inbox_url}")
+        if words := warning(host):
+            print(words)
         print("Ctrl-C stops everything.", flush=True)
         if step.has_consumer:
             stack.enter_context(consumer_that_reloads(step, environment))
         site = stack.enter_context(
-            running(manage("runserver", f"{HOST}:{port}"), cwd=step.folder, env=environment)
+            running(manage("runserver", f"{host}:{port}"), cwd=step.folder, env=environment)
         )
         return site.wait()
 

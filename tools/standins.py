@@ -19,22 +19,29 @@ import email.policy
 import itertools
 import json
 import os
-import re
 import select
 import signal
 import socket
-import socketserver
 import struct
 import sys
 import threading
 import time
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from aiosmtpd.smtp import SMTP
-from django.template import Context, Engine
+
+from .web import (
+    POLL,
+    Handler,
+    Refusal,
+    add_host_option,
+    listen,
+    printable,
+    reachable,
+    render,
+    serve,
+    warning,
+)
 
 MAX_DELAY = 600  # seconds
 FAILURES = {
@@ -47,17 +54,8 @@ ALLOWED = f"joke_delay, mail_delay: seconds from 0 to {MAX_DELAY}; " + "; ".join
 MAX_MAILS = 1000  # kept in memory
 MAX_MAILS_ON_PAGE = 100
 MAX_MAIL_BYTES = 4_000_000
-MAX_BODY_BYTES = 64_000  # of an HTTP request
-POLL = 0.05  # seconds between two looks at whether a waiting request may be answered
 DAY = 86_400  # seconds
 GARBAGE = b"\x80\x81<html>Please sign in to use this network.</html>"
-HEADERS = {
-    # A mail's HTML part inherits this policy: its inline styles work, nothing is fetched.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 JOKES = (
     "My joke about the queue comes next, right after everybody else's.",
     "I asked the timeout how long it would stay. It would not say, and then it was gone.",
@@ -85,7 +83,8 @@ class Standins:
     def __init__(
         self, host="127.0.0.1", http_port=8010, smtp_port=8025, joke_delay=0.2, mail_delay=0.3
     ):
-        self.host, self.http_port, self.smtp_host, self.smtp_port = host, http_port, host, smtp_port
+        self.host, self.http_port, self.smtp_port = host, http_port, smtp_port
+        self.smtp_host = reachable(host)
         self.inbox = []
         self.settings = dict.fromkeys(FAILURES)
         self._stopping = threading.Event()
@@ -100,9 +99,10 @@ class Standins:
             self.http_port = http_listener.getsockname()[1]
             self.smtp_port = smtp_listener.getsockname()[1]
             host = f"[{self.host}]" if ":" in self.host else self.host
-            self.http_url = f"http://{host}:{self.http_port}"
+            self.http_url = f"http://{reachable(host)}:{self.http_port}"
+            self.inbox_url = f"http://{printable(host)}:{self.http_port}/"
             self.joke_url = f"{self.http_url}/joke"
-            stack.enter_context(serve_http(self, http_listener))
+            stack.enter_context(serve(http_listener, HttpHandler, self, self.host))
             stack.callback(self._stopping.set)  # mails that wait are cancelled before that
             stack.enter_context(serve_smtp(self, smtp_listener))
             self._stack = stack.pop_all()
@@ -157,73 +157,24 @@ class Standins:
             del self.inbox[:-MAX_MAILS]
 
 
-def listen(host, port):
-    """Return a listening socket; unlike the servers' own, it never shares a port on Windows."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=128)
-
-
 def reset_on_close(sock):
     """Make closing the socket send RST, as a crashed peer or a firewall would, not FIN."""
     layout = "hh" if os.name == "nt" else "ii"  # struct linger has short fields on Windows
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(layout, 1, 0))
 
 
-class Refusal(Exception):
-    """A request that is answered with an error: HTTP status, message."""
-
-
-class HttpServer(socketserver.ThreadingTCPServer):
-    """One daemon thread a connection, so that a request that hangs holds nobody up."""
-
-    daemon_threads = True
-
-    def __init__(self, standins, listener):
-        super().__init__(listener.getsockname(), HttpHandler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
-        self.standins = standins
-
-    def handle_error(self, request, client_address):
-        if not isinstance(sys.exception(), ConnectionError):  # a client may leave when it likes
-            super().handle_error(request, client_address)
-
-
-@contextlib.contextmanager
-def serve_http(standins, listener):
-    with HttpServer(standins, listener) as server:
-        threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True).start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-
-
-class HttpHandler(BaseHTTPRequestHandler):
-    timeout = 60  # seconds that a client may take to send its request
-
-    def log_message(self, *args):
-        pass
-
-    def do_GET(self):
-        try:
-            self.answer(f"{self.command} {self.path.partition('?')[0]}", self.read_body())
-        except Refusal as refusal:
-            status, message = refusal.args
-            self.reply({"error": message}, status=status)
-
-    do_POST = do_DELETE = do_GET
+class HttpHandler(Handler):
+    # A mail's HTML part inherits this policy: its inline styles work, nothing is fetched.
+    content_security_policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
 
     def answer(self, request, body):
-        standins = self.server.standins
+        standins = self.server.served
         if request == "GET /joke":
-            return self.answer_joke()
-        # A name that somebody else's DNS points at this machine gets nothing to read,
-        if not self.is_local("//" + self.headers.get("Host", "")):
-            raise Refusal(403, "the Host header must name this machine")
-        # and another website, open in the same browser, changes nothing.
-        if self.command != "GET" and not self.is_local(self.headers.get("Origin", "//localhost")):
-            raise Refusal(403, "the Origin header must name this machine")
+            return self.answer_joke(standins)
+        self.refuse_strangers()
         match request:
             case "GET /":
                 self.reply(render_inbox(standins), "text/html; charset=utf-8")
@@ -236,14 +187,14 @@ class HttpHandler(BaseHTTPRequestHandler):
             case "GET /control":
                 self.reply(standins.settings)
             case "POST /control":
-                self.reply(self.control(body))
+                self.reply(control(standins, self.json_object(body, ALLOWED)))
             case _:
                 raise Refusal(404, f"there is no {request}")
 
-    def answer_joke(self):
-        for seconds in self.server.standins.pauses("joke"):
+    def answer_joke(self, standins):
+        for seconds in standins.pauses("joke"):
             self.sleep(seconds)
-        match self.server.standins.settings["joke_failure"]:
+        match standins.settings["joke_failure"]:
             case "500":
                 self.reply(b"Internal Server Error", "text/plain", status=500)
             case "garbage":
@@ -252,44 +203,11 @@ class HttpHandler(BaseHTTPRequestHandler):
                 reset_on_close(self.connection)
                 self.connection.close()
             case _:
-                joke = self.server.standins.next_joke()
+                joke = standins.next_joke()
                 if "application/json" in self.headers.get("Accept", ""):
                     self.reply(joke)
                 else:
                     self.reply(joke["joke"].encode(), "text/plain; charset=utf-8")
-
-    def control(self, body):
-        if self.headers.get_content_type() != "application/json":
-            raise Refusal(415, "the Content-Type must be application/json")
-        try:
-            changes = json.loads(body)
-        except (ValueError, RecursionError):
-            changes = None
-        if not isinstance(changes, dict):
-            raise Refusal(400, f"not a JSON object. Allowed are {ALLOWED}")
-        try:
-            return self.server.standins.control(**changes)
-        except ValueError as error:
-            raise Refusal(400, str(error)) from error
-
-    def read_body(self):
-        """Return the body. Raises Refusal for a bad length or more than MAX_BODY_BYTES."""
-        length = self.headers.get("Content-Length", "0")
-        if not re.fullmatch("[0-9]{1,18}", length):
-            raise Refusal(400, "the Content-Length must be a number")
-        # Closing with bytes unread resets the connection: read more than is accepted, so that
-        # the client sees why its body is refused.
-        body = self.rfile.read(min(int(length), 16 * MAX_BODY_BYTES))
-        if int(length) > MAX_BODY_BYTES:
-            raise Refusal(413, f"at most {MAX_BODY_BYTES} bytes are accepted")
-        return body
-
-    def is_local(self, url):
-        try:
-            host = urlsplit(url).hostname
-        except ValueError:
-            return False
-        return host in ("localhost", "127.0.0.1", "::1", self.server.standins.host.lower())
 
     def sleep(self, seconds):
         """Sleep. Raises ConnectionAbortedError when the client has gone."""
@@ -298,16 +216,13 @@ class HttpHandler(BaseHTTPRequestHandler):
             raise ConnectionAbortedError("the client has gone")
         time.sleep(seconds)
 
-    def reply(self, body, content_type="application/json", status=200):
-        """Answer with bytes as they are, or anything else as JSON."""
-        body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in HEADERS.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+
+def control(standins, changes):
+    """Change the settings as a request wants it; return all of them, or raise Refusal."""
+    try:
+        return standins.control(**changes)
+    except ValueError as error:
+        raise Refusal(400, str(error)) from error
 
 
 def render_inbox(standins):
@@ -318,9 +233,7 @@ def render_inbox(standins):
         for mail in reversed(mails[-MAX_MAILS_ON_PAGE:])
     ]
     context = {"mails": shown, "count": len(mails), "settings": standins.settings}
-    template = Engine(dirs=[Path(__file__).parent / "templates"]).get_template("inbox.html")
-    # Without localisation, which asks for Django's settings. A mail may hold undecodable bytes.
-    return template.render(Context(context, use_l10n=False)).encode(errors="replace")
+    return render("inbox.html", context)
 
 
 @contextlib.contextmanager
@@ -410,7 +323,7 @@ def main(argv=None):
         description="A joke API, a mail server and its inbox.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    add_host_option(parser)
     parser.add_argument("--http-port", type=int, default=8010, help="0: a free one")
     parser.add_argument("--smtp-port", type=int, default=8025, help="0: a free one")
     parser.add_argument("--joke-delay", type=float, default=0.2, help="seconds")
@@ -420,9 +333,11 @@ def main(argv=None):
     try:
         with Standins(**vars(arguments)) as standins:
             print(f"joke API  {standins.joke_url}", flush=True)
-            print(f"inbox     {standins.http_url}/", flush=True)
-            print(f"control   {standins.http_url}/control", flush=True)
+            print(f"inbox     {standins.inbox_url}", flush=True)
+            print(f"control   {standins.inbox_url}control", flush=True)
             print(f"SMTP      {standins.smtp_host}:{standins.smtp_port}", flush=True)
+            if words := warning(standins.host):
+                print(words, flush=True)
             while True:
                 time.sleep(DAY)
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,11 @@ import psutil
 import requests
 
 from .standins import Standins
+from .web import LOOPBACK, names, reachable
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60  # how long a server may take until it answers
+STOP_SECONDS = 10  # how long a process may take to end by itself
 
 
 class StartError(Exception):
@@ -69,6 +71,9 @@ def step_environment(step, standins, var_dir=None):
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "EMAIL_HOST": standins.smtp_host,
         "EMAIL_PORT": str(standins.smtp_port),
+        "ALLOWED_HOSTS": ",".join(f"[{n}]" if ":" in n else n for n in names(standins.host)),
+        # Or requests would ask the proxy of a company's network for the joke API of this machine.
+        "NO_PROXY": "*",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -101,9 +106,9 @@ def check_port_is_free(host, port):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise StartError(
-                f"Port {port} can't be used ({error.strerror})."
+                f"Port {port} can't be used ({getattr(error, 'strerror', error)})."
                 " Stop what listens there, or choose other ports with --base-port."
             ) from None
 
@@ -137,11 +142,16 @@ def running(command, log_path=None, **options):
             )
     try:
         yield process
+    except KeyboardInterrupt:
+        if log_path is None:  # the terminal's Ctrl-C has reached it, too: let it finish first
+            with suppress(psutil.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+        raise
     finally:
         stop(process)
 
 
-def stop(process, seconds=10):
+def stop(process, seconds=STOP_SECONDS):
     """Terminate a process and all its children; kill what is still there after so many seconds."""
     try:
         family = [process, *process.children(recursive=True)]
@@ -171,18 +181,20 @@ def wait_until(is_ready, process, what, log_path=None):
 
 def answers(url):
     """Return whether a server answers at the address."""
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.RequestException:
-        return False
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy leads to this machine
+        try:
+            return session.get(url, timeout=5).ok
+        except requests.RequestException:
+            return False
 
 
-def start_standins(base_port):
+def start_standins(base_port, host=LOOPBACK):
     """Return the stand-ins, to be entered; raise StartError when their ports are in use."""
     http_port, smtp_port = base_port + 10, base_port + 25
     for port in [http_port, smtp_port]:
-        check_port_is_free("127.0.0.1", port)
-    return Standins(http_port=http_port, smtp_port=smtp_port)
+        check_port_is_free(host, port)
+    return Standins(host, http_port=http_port, smtp_port=smtp_port)
 
 
 @contextmanager
@@ -191,7 +203,7 @@ def server(step, environment, host, port, log_path):
     check_port_is_free(host, port)
     command = manage("runserver", f"{host}:{port}", "--noreload")
     with running(command, log_path, cwd=step.folder, env=environment) as process:
-        url = f"http://{host}:{port}"
+        url = f"http://{reachable(host)}:{port}"
         wait_until(lambda: answers(f"{url}/"), process, f"{step.name}: the server", log_path)
         yield url
 

@@ -12,26 +12,69 @@ class TimingLog:
         self.folder = folder
         self.offsets = {}  # bytes read so far, by file
 
-    def new_records(self):
-        """Return the records that were written since the last call, as dictionaries."""
+    def skip(self):
+        """Leave out what has been written until now, without reading it."""
+        self.offsets = {path: path.stat().st_size for path in self.files()}
+
+    def new_records(self, with_begun=False):
+        """Return the records that were written since the last call, as dictionaries.
+
+        A piece of work has a record of its end and, for those who ask, one of its beginning, whose
+        "end" is None.
+        """
         records = []
-        for path in sorted(self.folder.glob("timings.*.jsonl")):
-            with path.open("rb") as file:
-                file.seek(self.offsets.get(path, 0))
-                for line in file:
-                    if not line.endswith(b"\n"):  # still being written
-                        break
-                    self.offsets[path] = self.offsets.get(path, 0) + len(line)
-                    records.append(json.loads(line))
+        for path in self.files():
+            offset = self.offsets.get(path, 0)
+            if path.stat().st_size < offset:  # the file was full, and a new one has taken its place
+                full = path.with_name(f"{path.name}.1")
+                records += self.read(full, offset)
+                offset = 0
+            records += self.read(path, offset)
+        return [record for record in records if record["end"] or with_begun]
+
+    def files(self):
+        return sorted(self.folder.glob("timings.*.jsonl"))
+
+    def read(self, path, offset):
+        """Return the records of a file from an offset in bytes on, and keep how far it was read."""
+        records = []
+        with path.open("rb") as file:
+            file.seek(offset)
+            for line in file:
+                if not line.endswith(b"\n"):  # still being written
+                    break
+                offset += len(line)
+                records.append(json.loads(line))
+        self.offsets[path] = offset
         return records
 
 
 class SignUp:
-    """What the timing log says of one sign-up with a picture. All times are in seconds."""
+    """What the timing log says of one sign-up with a picture. All times are in seconds.
 
-    def __init__(self, records):
-        self.records = records
-        self.events = {record["event"]: record for record in records}
+    `mail_tries`: how often the step tries to send a mail before it gives up.
+    """
+
+    def __init__(self, records=(), mail_tries=1):
+        self.work = {}  # the latest record of each piece of work, in the order of their beginnings
+        self.mail_tries = mail_tries
+        self.add(records)
+
+    def add(self, records):
+        """Take further records in, of beginnings and of ends."""
+        for record in records:
+            work = (record["event"], record["start"], record["process"])
+            if work not in self.work or record["end"]:
+                self.work[work] = record
+
+    @property
+    def records(self):
+        return list(self.work.values())
+
+    @property
+    def events(self):
+        """The latest record of the work that has ended, by event."""
+        return {record["event"]: record for record in self.records if record["end"]}
 
     @property
     def is_done(self):
@@ -39,22 +82,77 @@ class SignUp:
         return all(event in self.events for event in ["sign-up", *SLOW_WORK])
 
     @property
+    def is_settled(self):
+        """Whether the page came back, and nothing is left that the step will try (again)."""
+        ends = {"done", "failed"}
+        return "sign-up" in self.events and self.picture_state in ends and self.mail_state in ends
+
+    @property
+    def picture_state(self):
+        """One of "waiting", "running", "done" and "failed"."""
+        return state(self.latest("resize picture"))
+
+    @property
+    def mail_state(self):
+        """One of "waiting", "running", "retrying", "done" and "failed"."""
+        joke, mail = self.latest("fetch joke"), self.latest("send mail")
+        if joke and (not mail or joke["start"] > mail["start"]):
+            return "running"  # the mail follows its joke at once
+        if state(mail) == "failed" and self.mails_failed < self.mail_tries:
+            return "retrying"
+        return state(mail)
+
+    @property
+    def mails_failed(self):
+        """How many tries to send the mail have failed."""
+        return sum(r["event"] == "send mail" and bool(r["error"]) for r in self.records)
+
+    @property
+    def running(self):
+        """The names of the pieces of work that go on, the sign-up as a whole left out."""
+        return [r["event"] for r in self.records if not r["end"] and r["event"] != "sign-up"]
+
+    @property
+    def request(self):
+        """The record of the sign-up as a whole, or None before it has begun."""
+        return self.latest("sign-up")
+
+    @property
     def page_seconds(self):
         """How long the visitor waited for the page."""
-        return self.events["sign-up"]["elapsed"]
+        return self.request["elapsed"]
 
     @property
     def done_seconds(self):
         """How long it took until everything was done, counted from the same moment."""
-        return max(record["end"] for record in self.records) - self.events["sign-up"]["start"]
+        return max(record["end"] for record in self.records) - self.request["start"]
 
     @property
     def waited_for(self):
         """Seconds by event, of the pieces of work in the request's own thread."""
-        request = self.events["sign-up"]
-        thread = (request["process"], request["threadName"])
         return {
             record["event"]: record["elapsed"]
             for record in self.records
-            if record is not request and (record["process"], record["threadName"]) == thread
+            if record is not self.request and self.row(record) == "request"
         }
+
+    def row(self, record):
+        """Return "request" for the request's thread, or else the name of the thread or process."""
+        if record["process"] != self.request["process"]:
+            return f"worker process, {record['threadName']}"
+        if record["threadName"] != self.request["threadName"]:
+            return f"thread {record['threadName']}"
+        return "request"
+
+    def latest(self, event):
+        """Return the record of the latest such piece of work, or None."""
+        return next((r for r in reversed(self.records) if r["event"] == event), None)
+
+
+def state(record):
+    """Return the state of the piece of work that a record is of; None: it has not begun."""
+    if record is None:
+        return "waiting"
+    if not record["end"]:
+        return "running"
+    return "failed" if record["error"] else "done"

@@ -7,11 +7,11 @@ logger = logging.getLogger(__name__)
 
 FALLBACK = "No joke today: the one about the slow API is still loading."
 MAX_LENGTH = 1_000  # characters
-TIMEOUT = (4, 5)  # seconds to connect, and to wait for each next part of the answer
+TIMEOUT = (4, 5)  # seconds to connect, and of silence before the next byte; there is no other limit
 
 
 def get_joke():
-    """Return a joke from the joke API, or FALLBACK when it is slow, down or talks nonsense."""
+    """Return a joke from the joke API, or FALLBACK when it is silent, down or talks nonsense."""
     try:
         response = requests.get(
             settings.JOKE_API_URL, headers={"Accept": "application/json"}, timeout=TIMEOUT
@@ -20,6 +20,7 @@ def get_joke():
         joke = response.json()["joke"]
         if not isinstance(joke, str) or not 0 < len(joke) <= MAX_LENGTH:
             raise ValueError("the joke is not a text of a joke's length")
+        joke.encode()  # half a surrogate pair is valid JSON, and no text that can be sent
     # requests.Timeout is a RequestException and no built-in TimeoutError, which never catches it.
     except (requests.RequestException, LookupError, TypeError, ValueError, RecursionError) as error:
         logger.warning("The joke API failed, so the fallback goes out: %r", error)

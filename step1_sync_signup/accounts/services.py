@@ -34,6 +34,20 @@ def send_welcome_email(user, retries=0):
     """
     with timed("fetch joke", user):
         joke = get_joke()
+    profile = Profile.objects.filter(user=user)
+    try:
+        message = welcome_email(user, joke)
+        with timed("send mail", user):
+            message.send()
+    except Exception as error:
+        logger.exception("The welcome mail for %s was not sent", user)
+        profile.update(welcome_error=str(error), welcome_retries=retries)
+        return False
+    profile.update(welcome_sent_at=timezone.now(), welcome_error="")
+    return True
+
+
+def welcome_email(user, joke):
     context = {"user": user, "joke": joke}
     message = EmailMultiAlternatives(
         subject=f"Welcome, {user.username}!",
@@ -45,15 +59,7 @@ def send_welcome_email(user, retries=0):
     message.attach_alternative(
         render_to_string("accounts/email/welcome.html", context), "text/html"
     )
-    profile = Profile.objects.filter(user=user)
-    try:
-        with timed("send mail", user):
-            message.send()
-    except OSError as error:  # every SMTPException is one, and so is every failure of a socket
-        profile.update(welcome_error=str(error), welcome_retries=retries)
-        return False
-    profile.update(welcome_sent_at=timezone.now(), welcome_error="")
-    return True
+    return message
 
 
 def resize_profile_image(profile):
@@ -67,13 +73,13 @@ def resize_profile_image(profile):
     try:
         with timed("resize picture", profile.user):
             time.sleep(settings.SIMULATED_RESIZE_SECONDS)
+            replaced = profile.thumbnail.name
             thumbnail = make_thumbnail(profile.picture)
+            profile.thumbnail.save(f"{uuid4().hex}.jpg", thumbnail, save=False)
     except Exception as error:  # what a broken picture makes Pillow raise is not documented
         logger.exception("The picture of %s could not be resized", profile.user)
         Profile.objects.filter(pk=profile.pk).update(picture_error=str(error))
         return False
-    replaced = profile.thumbnail.name
-    profile.thumbnail.save(f"{uuid4().hex}.jpg", thumbnail, save=False)
     # update() sends no post_save, and finds no row if the picture was replaced meanwhile.
     saved = Profile.objects.filter(pk=profile.pk, picture=profile.picture.name).update(
         thumbnail=profile.thumbnail.name, picture_resized_at=timezone.now(), picture_error=""
@@ -95,7 +101,8 @@ def make_thumbnail(picture):
     if image.mode == "I;16":
         image = image.point(lambda level: level / 256).convert("L")
     image = image.convert("RGBA")
-    # A new image, because the old one's comments and EXIF data would be saved with it.
+    # A new image, because the old one's comments and EXIF data would be saved with it. Its colour
+    # profile goes, too: what a phone saves in wide colours comes out a little duller.
     thumbnail = Image.new("RGB", image.size, "white")
     thumbnail.paste(image, mask=image)
     content = BytesIO()

@@ -2,40 +2,32 @@ import time
 
 from .timing import records_of
 
+ABANDONED = 600  # seconds; no piece of work takes so long, so whoever was at it has been killed
+
 
 class Timeline:
     """One sign-up as the page draws it: lanes of bars over time.
 
     A lane is a thread. Each bar has `left` and `width` in per cent of the whole, `seconds`, and
-    `running`, which is true while its work goes on.
+    `state`: "done", "running", "failed", or "abandoned" if it was begun and never ended.
     """
 
     def __init__(self, user):
+        self.now = time.time()
         self.records = records_of(user)
-        now = time.time()
-        whole = [record for record in self.records if record["event"] == "sign-up"]
-        self.request = whole[0] if whole else None
+        self.request = next((r for r in self.records if r["event"] == "sign-up"), None)
         if not self.request:  # too long ago: the log keeps the latest sign-ups only
             return
         self.start = self.request["start"]
-        ends = {id(record): record["end"] or now for record in self.records}
-        self.seconds = max(ends.values()) - self.start
-        self.waited = ends[id(self.request)] - self.start
+        self.seconds = max(self.end_of(record) for record in self.records) - self.start
+        self.waited = self.end_of(self.request) - self.start
         self.page_back = self.percent(self.waited)
-        self.bars = [
-            {
-                "event": record["event"],
-                "lane": self.lane_of(record),
-                "begin": record["start"] - self.start,
-                "seconds": ends[id(record)] - record["start"],
-                "left": self.percent(record["start"] - self.start),
-                "width": self.percent(ends[id(record)] - record["start"]),
-                "running": not record["end"],
-                "error": record["error"],
-            }
-            for record in self.records
-            if record is not self.request
-        ]
+        self.bars = [self.bar(record) for record in self.records if record is not self.request]
+
+    @property
+    def is_recent(self):
+        """Whether more can still be expected to happen."""
+        return bool(self.request) and self.now - self.start < ABANDONED
 
     @property
     def is_resizing(self):
@@ -45,9 +37,6 @@ class Timeline:
     def is_sending(self):
         return self.is_running("fetch joke") or self.is_running("send mail")
 
-    def is_running(self, event):
-        return any(r["event"] == event and not r["end"] for r in self.records)
-
     @property
     def lanes(self):
         """The lanes' names with their bars, the request first."""
@@ -55,6 +44,38 @@ class Timeline:
         for bar in self.bars:
             lanes.setdefault(bar["lane"], []).append(bar)
         return lanes.items()
+
+    def is_running(self, event):
+        return any(r["event"] == event and self.state_of(r) == "running" for r in self.records)
+
+    def bar(self, record):
+        begin, end = record["start"] - self.start, self.end_of(record) - self.start
+        return {
+            "event": record["event"],
+            "lane": self.lane_of(record),
+            "begin": begin,
+            "seconds": end - begin,
+            "left": self.percent(begin),
+            "width": self.percent(end - begin),
+            "state": self.state_of(record),
+            "error": record["error"],
+        }
+
+    def state_of(self, record):
+        if record["end"]:
+            return "failed" if record["error"] else "done"
+        begun_again = any(
+            other["event"] == record["event"] and other["start"] > record["start"]
+            for other in self.records
+        )
+        old = self.now - record["start"] > ABANDONED
+        return "abandoned" if begun_again or old else "running"
+
+    def end_of(self, record):
+        """Return when the work ended: now if it goes on, and at once if nobody knows."""
+        if record["end"]:
+            return record["end"]
+        return self.now if self.state_of(record) == "running" else record["start"]
 
     def percent(self, seconds):
         return f"{100 * seconds / self.seconds:.3f}"

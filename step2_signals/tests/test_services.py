@@ -176,6 +176,12 @@ def test_missing_picture_leaves_the_reason(user):
     assert reloaded(user).picture_state == "failed"
 
 
+def test_thumbnail_that_cannot_be_stored_leaves_the_reason(user, media_root):
+    (media_root / "thumbnails").write_text("in the way")
+    assert resize_profile_image(user.profile) is False
+    assert reloaded(user).picture_state == "failed"
+
+
 def test_profile_without_a_picture_needs_no_resize(user):
     user.profile.picture = ""
     assert resize_profile_image(user.profile) is False

@@ -67,7 +67,8 @@ def test_work_that_goes_on_reaches_until_now(drawn):
     )
     assert drawing.is_resizing
     assert drawing.is_sending
-    assert drawing.bars[0]["running"]
+    assert drawing.is_recent
+    assert drawing.bars[0]["state"] == "running"
     assert drawing.bars[0]["seconds"] == pytest.approx(8, abs=1)
 
 
@@ -75,3 +76,34 @@ def test_sign_up_that_is_no_longer_in_the_log_has_no_timeline(drawn):
     drawing = drawn()
     assert drawing.request is None
     assert not drawing.is_resizing
+    assert not drawing.is_recent
+
+
+def test_work_that_was_begun_again_has_been_abandoned_before(drawn):
+    drawing = drawn(
+        record("sign-up", 100, 101),
+        record("resize picture", 101, None, process=2),
+        record("resize picture", 170, 175, process=3),
+    )
+    assert [bar["state"] for bar in drawing.bars] == ["abandoned", "done"]
+    assert drawing.bars[0]["seconds"] == 0
+    assert drawing.seconds == 75
+
+
+def test_work_of_which_nothing_was_heard_for_long_has_been_abandoned(drawn):
+    long_ago = time.time() - timeline.ABANDONED - 1
+    drawing = drawn(
+        record("sign-up", long_ago, long_ago + 1),
+        record("send mail", long_ago, None, thread="mail_0", error=""),
+    )
+    assert not drawing.is_sending
+    assert not drawing.is_recent
+    assert drawing.seconds == 1
+
+
+def test_work_that_failed_is_told_from_work_that_is_done(drawn):
+    drawing = drawn(
+        record("sign-up", 100, 101),
+        record("send mail", 100, 101, error="OSError('no route')"),
+    )
+    assert drawing.bars[0]["state"] == "failed"

@@ -60,6 +60,8 @@ class SignUpForm(BaseUserCreationForm):
             too_large = pixels > MAX_PICTURE_PIXELS[image.format]
             if not too_large:
                 image.verify()
+        except Image.DecompressionBombError as error:  # above a limit of Pillow's own
+            raise ValidationError("The picture has too many pixels.") from error
         except Exception as error:  # what a hostile file makes Pillow raise is not documented
             raise ValidationError(
                 "This file is not a picture that can be read. JPEG, PNG and WebP can."

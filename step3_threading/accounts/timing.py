@@ -2,18 +2,20 @@ import json
 import logging
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 
 from django.conf import settings
 
 logger = logging.getLogger(__name__)
 
+WEEK = 7 * 24 * 3600  # seconds
+
 
 class TimingFileHandler(RotatingFileHandler):
     """Writes to a file of this process, because several can't safely write to one everywhere.
 
-    A process keeps at most 1 MB, and the folder the files of the last 10 processes.
+    A process keeps at most 1 MB; files that nobody has written to for a week are removed.
     """
 
     def __init__(self, folder):
@@ -22,14 +24,20 @@ class TimingFileHandler(RotatingFileHandler):
         super().__init__(path, maxBytes=500_000, backupCount=1, encoding="utf-8", delay=True)
 
     def _open(self):
-        for path in newest_first(self.folder)[20:]:
-            path.unlink(missing_ok=True)
+        for written, path in newest_first(self.folder):
+            if written < time.time() - WEEK:
+                with suppress(OSError):  # Windows does not remove what is open
+                    path.unlink()
         return super()._open()
 
 
 def newest_first(folder):
-    """Return the files of the timing log, the one written to last first."""
-    return sorted(folder.glob("timings.*.jsonl*"), key=os.path.getmtime, reverse=True)
+    """Return the log's files, each after the time of its last write, the latest first."""
+    found = []
+    for path in folder.glob("timings.*.jsonl*"):
+        with suppress(FileNotFoundError):  # another process has rotated it away
+            found.append((path.stat().st_mtime, path))
+    return sorted(found, reverse=True)
 
 
 @contextmanager
@@ -79,10 +87,10 @@ def records_of(user):
     key = str(user.pk)
     began = user.date_joined.timestamp() - 2  # file systems round by up to two seconds
     found = {}
-    for path in newest_first(settings.VAR_DIR):
-        if path.stat().st_mtime < began:
+    for written, path in newest_first(settings.VAR_DIR):
+        if written < began:
             break
-        with path.open(encoding="utf-8") as file:
+        with suppress(FileNotFoundError), path.open(encoding="utf-8") as file:
             for line in file:
                 if key in line and line.endswith("\n"):  # else it is still being written
                     record = json.loads(line)

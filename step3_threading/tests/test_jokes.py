@@ -27,6 +27,7 @@ def test_joke_is_asked_for_as_json(joke_api):
         pytest.param(Response('{"joke": 42}'), id="a number"),
         pytest.param(Response('{"joke": ""}'), id="an empty joke"),
         pytest.param(Response('{"joke": "%s"}' % ("ha" * 1000)), id="a novel"),
+        pytest.param(Response(r'{"joke": "\ud83d"}'), id="half a character"),
         pytest.param(Response(b"\xff\xfe\xfa\xce"), id="no text"),
     ],
 )

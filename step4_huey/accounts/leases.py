@@ -21,9 +21,13 @@ TO_DO = {
 
 def to_do(work):
     """Return the profiles of which this work is still to do and no worker is at it."""
+    return free(work).filter(**{f"{work}_attempts__lt": MAX_ATTEMPTS})
+
+
+def free(work):
     leased_until = f"{work}_leased_until"
-    free = Q(**{leased_until: None}) | Q(**{f"{leased_until}__lt": timezone.now()})
-    return Profile.objects.filter(TO_DO[work], free)
+    no_lease = Q(**{leased_until: None}) | Q(**{f"{leased_until}__lt": timezone.now()})
+    return Profile.objects.filter(TO_DO[work], no_lease)
 
 
 def take(work, user_id):
@@ -41,7 +45,9 @@ def give_back(work, user_id):
 
 
 def give_up(work):
-    """Record as failed what was begun too often."""
-    to_do(work).filter(**{f"{work}_attempts__gte": MAX_ATTEMPTS}).update(
-        **{f"{work}_error": f"given up after {MAX_ATTEMPTS} attempts"}
-    )
+    """Record as failed for good what was begun too often."""
+    hopeless = free(work).filter(**{f"{work}_attempts__gte": MAX_ATTEMPTS})
+    failed = {f"{work}_error": f"given up after {MAX_ATTEMPTS} attempts"}
+    if work == "welcome":
+        failed["welcome_retries"] = 0
+    hopeless.update(**failed)

@@ -16,6 +16,8 @@ from .timing import timed
 @sensitive_post_parameters("password1", "password2")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_up(request):
+    if request.user.is_authenticated:
+        return redirect("home")
     form = SignUpForm(request.POST or None, request.FILES or None)
     if form.is_valid():
         with timed("sign-up", form.instance):

@@ -6,5 +6,6 @@ from tempfile import TemporaryDirectory
 var_dir = TemporaryDirectory(ignore_cleanup_errors=True)
 os.environ["VAR_DIR"] = var_dir.name
 os.environ["SIMULATED_RESIZE_SECONDS"] = "0"
+os.environ["DEBUG"] = "on"
 
 from config.settings import *  # noqa: E402, F403

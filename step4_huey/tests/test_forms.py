@@ -89,6 +89,12 @@ def test_picture_with_too_many_pixels_is_refused_before_it_is_decoded(db, monkey
     assert "50 million pixels" in form.errors["picture"][0]
 
 
+def test_picture_above_pillows_own_limit_is_refused(db, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    form = sign_up_form(upload())
+    assert form.errors == {"picture": ["The picture has too many pixels."]}
+
+
 def test_username_with_a_newline_is_refused(db):
     # It would end up in the subject of the welcome mail.
     assert list(sign_up_form(username="ada\nBcc: eve@example.com").errors) == ["username"]

@@ -234,6 +234,16 @@ def test_work_that_kills_its_workers_is_given_up(signed_up, queue):
     assert Profile.objects.get().picture_error == "given up after 20 attempts"
 
 
+def test_mail_that_was_begun_too_often_is_given_up_in_spite_of_its_retries(signed_up, queue):
+    Profile.objects.update(
+        welcome_attempts=leases.MAX_ATTEMPTS, welcome_error="451 later", welcome_retries=3
+    )
+    repair()
+    assert queued(queue) == ["resize_profile_image"]
+    assert Profile.objects.get().welcome_state == "failed"
+    assert not leases.take("welcome", signed_up.pk)
+
+
 def test_mail_that_failed_for_good_is_not_tried_again(signed_up, queue, broken_mail):
     Profile.objects.update(welcome_error="refused", welcome_retries=0)
     repair()

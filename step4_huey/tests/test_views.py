@@ -6,6 +6,7 @@ from pytest_django.asserts import assertContains, assertNotContains, assertRedir
 from accounts.forms import SignUpForm
 from accounts.models import Profile, User
 from accounts.services import resize_profile_image, send_welcome_email
+from accounts.timing import timed
 
 from .factories import PASSWORD, sign_up, sign_up_data, upload
 
@@ -52,6 +53,17 @@ def test_lost_race_is_an_error_at_the_field(client, monkeypatch, field, changed)
     assert User.objects.count() == 1
 
 
+def test_who_is_signed_in_is_sent_home(client, db):
+    sign_up(client)
+    assertRedirects(client.get(reverse("sign_up")), reverse("home"))
+    assertRedirects(client.post(reverse("sign_up"), sign_up_data()), reverse("home"))
+
+
+def test_invalid_form_says_that_the_picture_is_to_be_chosen_again(client, db):
+    data = sign_up_data(password2="another") | {"picture": upload()}
+    assertContains(client.post(reverse("sign_up"), data), "choose it again")
+
+
 def test_database_error_that_is_no_lost_race_is_not_hidden(client, db, monkeypatch):
     def fail(form):
         raise IntegrityError("CHECK constraint failed")
@@ -87,7 +99,7 @@ def test_profile_shows_what_failed_and_why(client, user):
 def test_profile_shows_where_the_time_went_as_bars_and_as_a_table(client, db):
     sign_up(client)
     response = client.get("/")
-    assertContains(response, 'class="bar event-hash-password"')
+    assertContains(response, 'class="bar event-hash-password done"')
     assertContains(response, '<th scope="row">hash password</th>')
     assertContains(response, "You waited")
 
@@ -98,7 +110,8 @@ def test_profile_of_long_ago_has_no_timeline(client, user):
 
 
 def test_page_asks_for_news_while_there_is_something_to_wait_for(client, user):
-    client.force_login(user)
+    with timed("sign-up", user):
+        client.force_login(user)
     assertContains(client.get("/"), "live.js")
     assertContains(client.get("/"), 'http-equiv="refresh"')
     assertNotContains(client.get(reverse("progress")), 'id="settled"')
@@ -156,5 +169,6 @@ def test_thumbnail_without_its_file_is_not_found(client, user):
 
 @pytest.mark.parametrize("name", ["home", "sign_up", "progress", "thumbnail"])
 def test_other_methods_are_refused(client, user, name):
-    client.force_login(user)
+    if name != "sign_up":
+        client.force_login(user)
     assert client.put(reverse(name)).status_code == 405

@@ -4,7 +4,8 @@ const { url } = document.currentScript.dataset;
 async function update(pause) {
   try {
     const response = await fetch(url);
-    if (!response.ok) return; // logged out elsewhere, for instance
+    if (response.redirected) return location.reload(); // logged out elsewhere
+    if (!response.ok) throw new Error(response.statusText);
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const part of fresh.querySelectorAll("[data-live]")) {
       const shown = document.getElementById(part.id);

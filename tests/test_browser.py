@@ -1,0 +1,274 @@
+"""What a visitor sees and does in a real browser, in every step."""
+
+import os
+import re
+from collections import Counter
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tools.browser import NoBrowser, open_browser
+from tools.steps import STEPS, consumer, free_port, migrate, server, step_environment
+from tools.visitor import PASSWORD, Visitor
+
+from .conftest import Site
+
+PHONE = {"width": 390, "height": 844}  # pixels
+REQUEST = ["hash password", "save user", "create profile"]
+MAIL = ["fetch joke", "send mail"]
+RESIZE = ["resize picture"]
+LANES = {  # how many pieces of which work a sign-up's lanes show, the request's first
+    1: [REQUEST + MAIL + RESIZE],
+    2: [REQUEST + MAIL + RESIZE],
+    3: [REQUEST + ["queue"] + RESIZE, MAIL],
+    4: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
+}
+DONE = ["[data-picture=done]", "[data-welcome=done]"]
+expect.set_options(timeout=30_000)  # a limit for what never happens, not a speed that is tested
+
+
+@pytest.fixture(scope="module")
+def browser():
+    try:
+        with open_browser() as browser:
+            yield browser
+    except NoBrowser as problem:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(problem))
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open pages; the test fails when one logs an error or asks anybody but this machine."""
+    complaints = []
+    with ExitStack() as contexts:
+
+        def open_page(url, visitor=None, **options):
+            """Open an address, as a visitor who is logged in or as a stranger."""
+            context = contexts.enter_context(browser.new_context(**options))
+            if visitor:
+                cookies = visitor.session.cookies.items()
+                context.add_cookies([{"name": n, "value": v, "url": url} for n, v in cookies])
+            page = context.new_page()
+            page.on("request", lambda request: complain_of_request(request.url))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("console", complain_of_message)
+            page.goto(url)
+            return page
+
+        def complain_of_request(url):
+            if not url.startswith("data:") and urlsplit(url).hostname != "127.0.0.1":
+                complaints.append(url)
+
+        def complain_of_message(message):
+            if message.type in ("error", "warning"):
+                complaints.append(message.text)
+
+        yield open_page
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def started_slow_site(started_standins, tmp_path_factory):
+    [step] = [step for step in STEPS if step.has_consumer]
+    folder = tmp_path_factory.mktemp("slow")
+    environment = step_environment(step, started_standins, folder / "var")
+    environment["SIMULATED_RESIZE_SECONDS"] = "3"
+    migrate(step, environment)
+    log, consumer_log = folder / "server.log", folder / "consumer.log"
+    with (
+        server(step, environment, "127.0.0.1", free_port(), log) as url,
+        consumer(step, environment, consumer_log),
+    ):
+        yield Site(step, url, folder / "var", started_standins)
+
+
+@pytest.fixture
+def slow_site(started_slow_site, standins):
+    """Step 4 with a resize that takes three seconds."""
+    return started_slow_site
+
+
+def sign_up(page, visitor, picture=None):
+    """Fill in the form on the page and send it."""
+    page.get_by_label("Username").fill(visitor.username)
+    page.get_by_label("E-mail").fill(visitor.email)
+    page.get_by_label("Password:").fill(PASSWORD)
+    page.get_by_label("Password confirmation:").fill(PASSWORD)
+    if picture:
+        page.get_by_label("Profile picture").set_input_files(as_file(picture))
+    page.get_by_role("main").get_by_role("button", name="Sign up").click()
+
+
+def as_file(picture):
+    return {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": picture}
+
+
+def expect_done(page):
+    """Wait until the page shows, by whatever way, that all work is done."""
+    for state in DONE:
+        expect(page.locator(state)).to_be_visible()
+
+
+def axe_violations(page):
+    return [
+        f"{violation['id']}: {node['html']}"
+        for violation in Axe().run(page).response["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def test_sign_up_shows_picture_and_timeline(site, open_page, picture):
+    page = open_page(f"{site.url}/signup/")
+    visitor = site.visitor()
+    sign_up(page, visitor, picture)
+    expect(page).to_have_url(f"{site.url}/")
+    expect(page.get_by_role("heading", level=1)).to_have_text(visitor.username)
+    expect_done(page)
+
+    thumbnail = page.get_by_alt_text("Your profile picture")
+    expect(thumbnail).to_have_js_property("naturalWidth", 300)
+    expect(page.get_by_text("You waited")).to_be_visible()
+    lanes = page.locator(".lane").evaluate_all(
+        "lanes => lanes.map(lane => [...lane.querySelectorAll('.bar')].map(bar => bar.title))"
+    )
+    works = [Counter(title.partition(",")[0] for title in titles) for titles in lanes]
+    assert len(works) == len(LANES[site.step.number])
+    assert all(Counter(lane) in works for lane in LANES[site.step.number])
+    for bar in page.locator(".bar").all():
+        expect(bar).to_be_visible()
+    rows = page.locator("#timeline-table tbody tr")
+    assert rows.count() == sum(map(len, LANES[site.step.number]))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_and_fits_a_phone(site, open_page, picture, scheme):
+    page = open_page(site.url, color_scheme=scheme, viewport=PHONE)
+
+    def check():
+        assert axe_violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+    check()
+    page.goto(f"{site.url}/login/")
+    check()
+    page.goto(f"{site.url}/signup/")
+    check()
+    sign_up(page, Visitor(site.url, "not!a!username"), b"not a picture")
+    expect(page.locator(".errorlist")).to_have_count(2)
+    check()
+    sign_up(page, Visitor(site.url, "a" * 40 + site.visitor().username), picture)
+    expect_done(page)
+    check()
+    page.get_by_text("The same as a table").click()
+    check()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_that_waits_is_accessible_and_fits_a_phone(slow_site, open_page, picture, scheme):
+    visitor = slow_site.visitor()
+    visitor.sign_up(picture)
+    page = open_page(slow_site.url, visitor, color_scheme=scheme, viewport=PHONE)
+    expect(page.locator("[data-picture=waiting]")).to_be_visible()
+    assert axe_violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+def test_page_changes_by_itself_and_then_stops_asking(slow_site, open_page, picture):
+    page = open_page(f"{slow_site.url}/signup/")
+    page.clock.install()
+    asked = []
+    page.on("request", lambda r: asked.append(r.url) if r.url.endswith("/progress/") else None)
+    sign_up(page, slow_site.visitor(), picture)
+    expect(page.locator("[data-picture=waiting]")).to_be_visible()
+    page.evaluate("window.stillTheSamePage = true")
+    page.get_by_text("The same as a table").click()
+
+    expect_done(page)
+    expect(page.get_by_alt_text("Your profile picture")).to_be_visible()
+    expect(page.locator("details")).to_have_attribute("open", "")
+    expect(page.locator("tbody").get_by_text("resize picture")).to_be_visible()
+    assert page.evaluate("window.stillTheSamePage")
+    assert asked
+    asked.clear()
+    page.clock.run_for(60_000)  # a minute, of the page's time
+    assert page.evaluate("window.stillTheSamePage")
+    assert asked == []
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no javascript"])
+def test_slow_mail_is_shown_once_it_is_sent(site, open_page, javascript):
+    if site.step.number < 3:
+        pytest.skip("here the page comes back when all is done")
+    site.standins.control(joke_failure="hang")
+    visitor = site.visitor()
+    visitor.sign_up()
+    page = open_page(site.url, visitor, java_script_enabled=javascript)
+    expect(page.locator("[data-welcome=waiting]")).to_have_text("being sent")
+    site.standins.control(joke_failure=None)
+    expect(page.locator("[data-welcome=done]")).to_be_visible()
+
+
+def test_sign_up_without_javascript(site, open_page, picture):
+    page = open_page(f"{site.url}/signup/", java_script_enabled=False)
+    sign_up(page, site.visitor(), picture)
+    expect_done(page)
+    expect(page.get_by_alt_text("Your profile picture")).to_be_visible()
+
+
+def test_invalid_form_keeps_what_was_typed_and_marks_the_field(site, open_page):
+    page = open_page(f"{site.url}/signup/")
+    visitor = site.visitor()
+    sign_up(page, visitor, b"not a picture")
+    expect(page.get_by_label("Username")).to_have_value(visitor.username)
+    expect(page.get_by_label("E-mail")).to_have_value(visitor.email)
+    field = page.get_by_label("Profile picture")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(re.compile("is not a picture that can be read"))
+    expect(page.locator("[aria-invalid]")).to_have_count(1)
+
+
+def test_sign_up_by_keyboard_alone(site, open_page, picture):
+    page = open_page(site.url)
+    page.on("filechooser", lambda chooser: None)  # from now on, no chooser opens on the screen
+    keyboard = page.keyboard
+    visitor = site.visitor()
+    focused = page.locator(":focus")
+    for name in ["Home", "Log in", "Sign up", "Sign up"]:
+        keyboard.press("Tab")
+        expect(focused).to_have_text(name)
+    keyboard.press("Enter")
+    expect(focused).to_have_attribute("name", "username")
+    keyboard.type(visitor.username)
+    for name, text in [("email", visitor.email), ("password1", PASSWORD), ("password2", PASSWORD)]:
+        keyboard.press("Tab")
+        expect(focused).to_have_attribute("name", name)
+        keyboard.type(text)
+    keyboard.press("Tab")
+    expect(focused).to_have_attribute("name", "picture")
+    with page.expect_file_chooser() as chooser:
+        keyboard.press("Space")
+    chooser.value.set_files(as_file(picture))
+    keyboard.press("Tab")
+    expect(focused).to_have_text("Sign up")
+    keyboard.press("Enter")
+    expect_done(page)
+    for name in ["Home", "Log out", "The same as a table"]:
+        keyboard.press("Tab")
+        expect(focused).to_have_text(name)
+
+
+def test_profile_can_be_printed(site, open_page, picture):
+    visitor = site.visitor()
+    visitor.sign_up(picture)
+    page = open_page(site.url, visitor)
+    expect_done(page)
+    page.emulate_media(media="print")
+    expect(page.get_by_role("navigation")).to_be_hidden()
+    expect(page.locator(".bar").first).to_have_css("print-color-adjust", "exact")
+    expect(page.locator(".swatch").first).to_have_css("print-color-adjust", "exact")
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1

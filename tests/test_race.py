@@ -1,0 +1,245 @@
+"""The race, pressed over HTTP as its page does, against the four steps as real processes."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import Event
+
+import pytest
+import requests
+
+from tools.race import MAIL_TRIES, Lane, RaceHandler, Races
+from tools.standins import Standins
+from tools.steps import STEPS, consumer, free_port, migrate, server, step_environment
+from tools.timings import TimingLog
+from tools.web import listen, names, printable, serve, warning
+
+LIMIT = 90  # seconds, for what never happens
+
+
+@pytest.fixture(scope="module")
+def sites(started_standins, tmp_path_factory):
+    """The address and the log's folder of all four steps, running."""
+    folder = tmp_path_factory.mktemp("race")
+    with ExitStack() as stack:
+        sites = {}
+        for step in STEPS:
+            environment = step_environment(step, started_standins, folder / step.name)
+            environment["SIMULATED_RESIZE_SECONDS"] = "0.2"
+            migrate(step, environment)
+            log = folder / f"{step.name}.log"
+            port = free_port()
+            url = stack.enter_context(server(step, environment, "127.0.0.1", port, log))
+            if step.has_consumer:
+                log = folder / f"{step.name}.consumer.log"
+                stack.enter_context(consumer(step, environment, log))
+            sites[step] = (url, folder / step.name)
+        yield sites
+
+
+class Page:
+    """What a browser that shows the race's page can do."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def get(self, path="/race.json", **headers):
+        return requests.get(self.url + path, headers=headers, timeout=LIMIT)
+
+    def post(self, path="/race", body=None, **headers):
+        body = {"name": "ada"} if body is None else body
+        return requests.post(self.url + path, json=body, headers=headers, timeout=LIMIT)
+
+    def race_when(self, condition):
+        """Return the race as soon as the condition holds for it."""
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline:
+            race = self.get().json()["race"]
+            if condition(race):
+                return race
+            time.sleep(0.05)
+        raise AssertionError(f"This never happened: {race}")
+
+    def finished_race(self):
+        return self.race_when(lambda race: race["is_over"])
+
+
+@pytest.fixture
+def page(sites, standins):
+    stopping = Event()
+    with ThreadPoolExecutor(16) as threads:
+        races = Races(sites, standins, threads, stopping)
+        listener = listen("127.0.0.1", 0)
+        with serve(listener, RaceHandler, races, "127.0.0.1"):
+            yield Page(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        stopping.set()
+
+
+def bars(lane, event):
+    return [bar for bar in lane["bars"] if bar["event"] == event]
+
+
+def test_race_from_start_to_done_in_all_steps(page):
+    assert page.get().json()["race"] is None
+    response = page.post()
+    assert response.status_code == 202
+    assert response.json()["race"]["is_over"] is False
+    race = page.finished_race()
+    assert [lane["step"] for lane in race["lanes"]] == [1, 2, 3, 4]
+    for lane in race["lanes"]:
+        assert (lane["state"], lane["problem"]) == ("done", "")
+        assert (lane["picture"], lane["mail"]) == ("resized", "sent")
+        assert 0 < lane["waited"] <= lane["whole"]
+        assert lane["waited"] <= lane["request_seconds"]
+        for bar in lane["bars"]:
+            assert bar["begin"] >= 0
+            assert bar["begin"] + bar["seconds"] <= lane["whole"] + 0.001
+            assert not bar["running"]
+    rows = [bars(lane, "resize picture")[0]["row"] for lane in race["lanes"]]
+    assert rows[:3] == ["request"] * 3
+    assert rows[3].startswith("worker process")
+    mail_rows = [bars(lane, "send mail")[0]["row"] for lane in race["lanes"]]
+    assert mail_rows[:2] == ["request"] * 2
+    assert mail_rows[2].startswith("thread mail")
+    assert mail_rows[3].startswith("worker process")
+    assert len(page.get().content) < 10_000
+
+
+def test_race_in_turn_starts_a_step_when_the_one_before_is_over(page):
+    page.post(body={"name": "ada", "together": False})
+    seen = []
+    page.race_when(
+        lambda race: seen.append([lane["state"] for lane in race["lanes"]]) or race["is_over"]
+    )
+    assert all(states.count("running") <= 1 for states in seen)
+    assert seen[-1] == ["done"] * 4
+
+
+def test_second_press_is_refused_and_the_race_goes_on(page, standins):
+    standins.control(mail_delay=0.5)
+    with ThreadPoolExecutor() as threads:
+        responses = list(threads.map(lambda _: page.post(), range(2)))
+    assert sorted(response.status_code for response in responses) == [202, 409]
+    [refused] = [response for response in responses if response.status_code == 409]
+    assert "running already" in refused.json()["error"]
+    assert page.finished_race()["number"] == 1
+    assert page.post().status_code == 202
+    assert page.finished_race()["number"] == 2
+
+
+def test_broken_mail_server_is_final_in_steps_1_to_3_and_step_4_recovers(page, standins):
+    standins.control(mail_failure="5xx")
+    page.post()
+    race = page.race_when(lambda race: "again" in race["lanes"][3]["mail"])
+    assert race["lanes"][3]["state"] == "running"
+    standins.control(mail_failure=None)
+    *others, last = page.finished_race()["lanes"]
+    for lane in others:
+        assert lane["state"] == "failed"
+        assert lane["mail"].startswith("failed for good, after 1 try")
+        assert "Never try this again" in lane["mail"]
+        assert lane["picture"] == "resized"
+    assert last["state"] == "done"
+    assert last["mail"].startswith("sent, after ")
+    assert len(bars(last, "send mail")) >= 2
+
+
+def test_step_4_tries_as_often_as_the_race_waits_for():
+    tasks = (STEPS[3].folder / "accounts" / "tasks.py").read_text(encoding="utf-8")
+    assert f'"retries": {MAIL_TRIES[STEPS[3]] - 1},' in tasks
+
+
+def test_site_that_is_down_is_a_problem_of_its_lane_alone(tmp_path):
+    lane = Lane(STEPS[0], f"http://127.0.0.1:{free_port()}", tmp_path, "ada")
+    with ThreadPoolExecutor() as threads:
+        lane.start(b"", threads)
+    assert lane.look()
+    assert "did not answer" in lane.to_json()["problem"]
+    assert lane.to_json()["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"name": "a b"}, {"name": "<b>"}, {"name": 1}, {"name": "ada", "together": "yes"}, []],
+)
+def test_bad_race_is_refused(page, body):
+    assert page.post(body=body).status_code == 400
+    assert page.get().json()["race"] is None
+
+
+@pytest.mark.parametrize("path", ["/race", "/control"])
+def test_other_websites_can_not_press_buttons(page, path):
+    body = {"mail_delay": 1} if path == "/control" else {"name": "ada"}
+    assert page.post(path, body, Origin="http://example.com").status_code == 403
+    assert page.post(path, body, Origin="null").status_code == 403
+    assert page.post(path, body, Host="example.com").status_code == 403
+    assert page.get(Host="example.com").status_code == 403
+    form = requests.post(page.url + path, data="name=ada", timeout=LIMIT)
+    assert form.status_code == 415
+    assert page.get().json()["race"] is None
+    assert page.get().json()["standins"]["mail_delay"] == 0
+
+
+def test_switches_take_effect_at_once(page, standins):
+    response = page.post("/control", {"joke_delay": 1.5, "mail_failure": "4xx"})
+    assert response.status_code == 200
+    assert standins.settings["joke_delay"] == 1.5
+    assert page.get().json()["standins"]["mail_failure"] == "4xx"
+    for bad in [{"mail_failure": "500"}, {"joke_delay": -1}, {"joke_delay": "1"}, {"tea": 1}]:
+        response = page.post("/control", bad)
+        assert response.status_code == 400
+        assert "Allowed are" in response.json()["error"]
+    assert page.get().json()["standins"] == standins.settings
+
+
+def test_page_and_its_files_come_from_here_alone(page, sites):
+    response = page.get("/", Host="localhost")
+    for url, _ in sites.values():
+        assert f"{url.replace('127.0.0.1', 'localhost')}/" in response.text
+    assert 'value="ada"' in response.text
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    for path in ["/race.js", "/race.css", "/style.css", "/picture.jpg"]:
+        assert page.get(path).status_code == 200
+    assert page.get("/../demo.py").status_code == 404
+    assert len(page.get("/picture.jpg").content) < 50_000
+
+
+def test_race_ends_with_the_demo(sites, standins):
+    standins.control(mail_failure="5xx")
+    stopping = Event()
+    with ThreadPoolExecutor(16) as threads:
+        races = Races(sites, standins, threads, stopping)
+        races.start()
+        stopping.set()
+    assert races.to_json()["race"]["is_over"]
+
+
+def test_log_is_read_on_when_a_full_file_was_put_aside(tmp_path):
+    log = TimingLog(tmp_path)
+    path = tmp_path / "timings.1.jsonl"
+    path.write_text('{"event": "a", "end": 1}\n' * 3)
+    log.skip()
+    with path.open("a") as file:
+        file.write('{"event": "b", "end": 2}\n')
+    path.rename(tmp_path / "timings.1.jsonl.1")
+    path.write_text('{"event": "c", "end": null}\n{"event": "d", "end": 4}\n')
+    records = log.new_records(with_begun=True)
+    assert [record["event"] for record in records] == ["b", "c", "d"]
+    assert log.new_records() == []
+
+
+def test_serving_the_room_is_warned_of():
+    assert warning("127.0.0.1") == ""
+    assert "Everyone in your network" in warning("0.0.0.0")
+    assert printable("0.0.0.0") != "0.0.0.0"
+
+
+def test_room_reaches_this_machine_by_its_own_address():
+    assert names("127.0.0.1") == ["localhost", "127.0.0.1", "::1"]
+    assert printable("0.0.0.0") in names("0.0.0.0")
+    with Standins("0.0.0.0", http_port=0, smtp_port=0) as standins:
+        assert requests.get(standins.inbox_url, timeout=LIMIT).status_code == 200
+        environment = step_environment(STEPS[0], standins)
+    assert environment["EMAIL_HOST"] == "127.0.0.1"
+    hosts = environment["ALLOWED_HOSTS"].split(",")
+    assert {"localhost", "[::1]", printable("0.0.0.0")} <= set(hosts)

@@ -1,0 +1,53 @@
+"""Make the joke API or the mail server of the running stand-ins slow, or fail, or well again."""
+
+import argparse
+import json
+import sys
+
+import requests
+
+EXAMPLES = """examples:
+  python workshop.py control                        what is set
+  python workshop.py control mail_failure=5xx       the mail server refuses every mail
+  python workshop.py control joke_delay=2           the joke API takes two seconds
+  python workshop.py control mail_failure=null      the mail server is well again
+"""
+
+
+def main(arguments=None):
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="workshop.py control",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="what to set")
+    parser.add_argument("--url", default="http://127.0.0.1:8010", help="of the stand-ins")
+    options = parser.parse_args(arguments)
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy leads to this machine
+        url = f"{options.url}/control"
+        try:
+            if options.settings:
+                answer = session.post(url, json=dict(map(parse, options.settings)), timeout=10)
+            else:
+                answer = session.get(url, timeout=10)
+        except requests.ConnectionError:
+            print(f"No stand-ins answer at {options.url}: start demo, run or standins first.")
+            return 1
+    print(json.dumps(answer.json(), indent=2))
+    return 0 if answer.ok else 1
+
+
+def parse(text):
+    """Return the name and the value of a setting; what is neither number nor null is a text."""
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+// Asks the demo for the state of the race, again and again, and draws it.
+const RUNNING_PAUSE = 150; // milliseconds between two looks at a race that runs
+const IDLE_PAUSE = 1000;
+const SCALES = [2, 4, 6, 8, 10, 16, 20, 30, 40, 60, 80]; // seconds that the lanes are wide
+
+const $ = (selector, parent = document) => parent.querySelector(selector);
+const seconds = (number, digits = 2) => `${number.toFixed(digits)} s`;
+const slug = (event) => event.replaceAll(" ", "-");
+let shown = ""; // the race as it was drawn last
+let wasRunning = false;
+
+function element(tag, className, text = "") {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text; // or a screen reader says it again
+}
+
+async function post(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  try {
+    const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+    const answer = await response.json();
+    setText($("#message"), answer.error ?? "");
+  } catch {
+    setText($("#message"), "The demo does not answer. Is it still running?");
+  }
+  await look();
+}
+
+// The race
+
+function draw(race) {
+  const whole = Math.max(...race.lanes.map((lane) => lane.whole ?? 0));
+  const scale = SCALES.find((size) => whole <= size) ?? Math.ceil(whole);
+  drawAxis(scale);
+  for (const lane of race.lanes) drawLane(lane, scale);
+  drawLegend(race.lanes);
+  drawTable(race.lanes);
+  setText($("#status"), sentence(race));
+  if (wasRunning && race.is_over) setText($("#message"), ""); // it was that a race is running
+  wasRunning = !race.is_over;
+  $("#login").hidden = false;
+  setText($("#username"), race.lanes[0].username);
+}
+
+function drawAxis(scale) {
+  const axis = $(".axis");
+  if (axis.dataset.scale === String(scale)) return;
+  axis.dataset.scale = scale;
+  const tick = [0.5, 1, 2, 5, 10].find((size) => scale / size <= 8) ?? 20;
+  $("#race").style.setProperty("--tick", `${(100 * tick) / scale}%`);
+  axis.replaceChildren();
+  for (let at = 0; at <= scale; at += tick) {
+    const label = element("span", "", `${at} s`);
+    label.style.left = `${(100 * at) / scale}%`;
+    axis.append(label);
+  }
+}
+
+function drawLane(lane, scale) {
+  const section = $(`[data-step="${lane.step}"]`);
+  section.dataset.state = lane.state;
+  setText($(".waited", section), waitedWords(lane));
+  setText($(".facts", section), factsOf(lane));
+
+  const rows = $(".rows", section);
+  const names = [...new Set(["request", ...lane.bars.map((bar) => bar.row)])];
+  if (rows.children.length > names.length || !lane.bars.length) rows.replaceChildren(); // a new race
+  for (const [index, name] of names.entries()) drawRow(rows, index, name, lane, scale);
+}
+
+function drawRow(rows, index, name, lane, scale) {
+  if (!rows.children[index]) {
+    const row = element("div", "row");
+    const track = element("div", "lane");
+    track.append(element("span", "page-back"));
+    row.append(element("p", "lane-name"), track);
+    rows.append(row);
+  }
+  const [label, track] = rows.children[index].children;
+  setText(label, name);
+  const percent = (number) => `${(100 * number) / scale}%`;
+  track.firstChild.style.left = percent(lane.waited ?? 0);
+  track.firstChild.hidden = !lane.page_is_back;
+  const bars = lane.bars.filter((bar) => bar.row === name);
+  while (track.children.length - 1 > bars.length) track.lastChild.remove();
+  for (const [index, bar] of bars.entries()) {
+    const text = `${bar.event} ${seconds(bar.seconds)}`;
+    const drawn = track.children[index + 1] ?? track.appendChild(element("span", "bar"));
+    const state = bar.running ? " running" : bar.error ? " failed" : "";
+    drawn.className = `bar event-${slug(bar.event)}${state}`;
+    drawn.style.left = percent(bar.begin);
+    drawn.style.width = percent(bar.seconds);
+    drawn.title = text;
+    drawn.replaceChildren(element("span", "", bar.error ? `failed: ${text}` : text));
+  }
+}
+
+function waitedWords(lane) {
+  if (lane.whole === null) return lane.state === "waiting" ? "waits for its turn" : "\u00a0";
+  const soFar = ["done", "failed"].includes(lane.state) ? "" : " so far";
+  if (!lane.page_is_back) return `waiting ${seconds(lane.waited)}${soFar}`;
+  return `waited ${seconds(lane.waited)} of ${seconds(lane.whole)}${soFar}`;
+}
+
+function factsOf(lane) {
+  const facts = [];
+  if (lane.problem) facts.push(`Problem: ${lane.problem}`);
+  if (lane.whole === null) facts.push(`Now: ${lane.doing}`);
+  facts.push(`Picture ${lane.picture}`, `Mail ${lane.mail}`);
+  if (lane.request_seconds !== null) facts.push(`Request as measured here: ${seconds(lane.request_seconds)}`);
+  return `${facts.join(". ")}.`;
+}
+
+function drawLegend(lanes) {
+  const events = new Set(lanes.flatMap((lane) => lane.bars.map((bar) => bar.event)));
+  const legend = $(".legend");
+  if (legend.children.length === events.size) return;
+  legend.replaceChildren();
+  for (const event of events) {
+    const item = element("li", "", event);
+    item.prepend(element("span", `swatch event-${slug(event)}`));
+    legend.append(item);
+  }
+}
+
+function drawTable(lanes) {
+  const rows = lanes.flatMap((lane) => lane.bars.map((bar) => {
+    const row = element("tr", "");
+    const took = seconds(bar.seconds, 3) + (bar.running ? " so far" : "");
+    const cells = [bar.event, bar.row, seconds(bar.begin, 3), bar.error ? `${took}, failed: ${bar.error}` : took];
+    const head = element("th", "", `Step ${lane.step}`);
+    head.scope = "row";
+    row.append(head, ...cells.map((text) => element("td", "", text)));
+    return row;
+  }));
+  $("#table").replaceChildren(...rows);
+}
+
+function sentence(race) {
+  const back = race.lanes.filter((lane) => lane.page_is_back);
+  if (race.is_over) {
+    const failed = race.lanes.filter((lane) => lane.state !== "done").map((lane) => lane.step);
+    const waits = back.map((lane) => `${seconds(lane.waited)} in step ${lane.step}`);
+    return `Race ${race.number} is over. The visitor waited ${waits.join(", ") || "in vain"}.` +
+      (failed.length ? ` Not everything worked in step ${failed.join(", ")}.` : "");
+  }
+  const order = race.together ? "at the same moment" : "one after another";
+  const where = back.length ? `is back in step ${back.map((lane) => lane.step).join(", ")}` : "is not back anywhere yet";
+  return `Race ${race.number} runs, ${order}. The page ${where}.`;
+}
+
+// The switches
+
+function drawSwitches(settings) {
+  for (const [name, value] of Object.entries(settings)) {
+    const control = $("#switches").elements[name];
+    if (control !== document.activeElement) control.value = value ?? "";
+    control.closest("fieldset").classList.toggle("broken", Boolean(settings[`${name.slice(0, 4)}_failure`]));
+  }
+}
+
+function setting(name, text) {
+  return name.endsWith("_delay") ? Number(text) : text || null;
+}
+
+// Start
+
+async function look() {
+  try {
+    const state = await (await fetch("race.json")).json();
+    drawSwitches(state.standins);
+    const json = JSON.stringify(state.race);
+    if (state.race && json !== shown) draw(state.race);
+    shown = json;
+    return Boolean(state.race && !state.race.is_over);
+  } catch {
+    setText($("#status"), "The demo does not answer. Is it still running?");
+    shown = "";
+    return false;
+  }
+}
+
+async function watch() {
+  const isRunning = await look();
+  setTimeout(watch, isRunning ? RUNNING_PAUSE : IDLE_PAUSE);
+}
+
+$("#start").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const together = $("[name=when]:checked").value === "together";
+  post("race", { name: $("#name").value, together });
+  // On a phone, the lanes are below the forms.
+  if (matchMedia("(max-width: 60rem)").matches) $("#status").scrollIntoView();
+});
+
+$("#switches").addEventListener("submit", (event) => event.preventDefault());
+
+$("#switches").addEventListener("change", ({ target }) => {
+  if (target.reportValidity()) post("control", { [target.name]: setting(target.name, target.value) });
+});
+
+$("#in-order").addEventListener("click", ({ target }) => {
+  const settings = Object.entries(target.dataset);
+  post("control", Object.fromEntries(settings.map(([name, text]) => [name, setting(name, text)])));
+});
+
+watch();

@@ -1,0 +1,196 @@
+"""What the workshop's own small web servers share: the stand-ins' and the race's.
+
+They speak HTTP to the people at this machine. Another website that is open in the same browser
+can send them requests too, so they look at where a request comes from.
+"""
+
+import argparse
+import contextlib
+import json
+import re
+import socket
+import socketserver
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.template import Context, Engine
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
+MAX_BODY_BYTES = 64_000  # of a request
+POLL = 0.05  # seconds between two looks at whether to stop
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def add_host_option(parser):
+    parser.add_argument(
+        "--host",
+        type=ipv4,
+        default=LOOPBACK,
+        help=f"let others in your network in: {EVERYWHERE}, or one address of this machine",
+    )
+
+
+def ipv4(text):
+    """Return the IPv4 address of a host's name or address, for argparse."""
+    try:
+        return socket.gethostbyname(text)
+    except (OSError, UnicodeError) as error:
+        raise argparse.ArgumentTypeError(f"there is no host {text!r}") from error
+
+
+def warning(host):
+    """Return what to tell whoever serves the room, or "" while only this machine is served."""
+    if host.startswith("127."):
+        return ""
+    return (
+        "Everyone in your network can now use these sites, read their mails and set how the"
+        " stand-ins fail. They are no place for real passwords."
+    )
+
+
+def reachable(host):
+    """Return an address at which this machine reaches its own server that listens on `host`."""
+    return LOOPBACK if host == EVERYWHERE else host
+
+
+def printable(host):
+    """Return the address to tell others for a server that listens on `host`."""
+    if host != EVERYWHERE:
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: it only chooses the way out
+        except OSError:  # without a network
+            return LOOPBACK
+        return probe.getsockname()[0]
+
+
+def names(host):
+    """Return by which names, in lower case, a server that listens on `host` may be called."""
+    names = ["localhost", LOOPBACK, "::1"]
+    if host == EVERYWHERE:
+        hostname = socket.gethostname().lower()
+        return [*names, printable(host), hostname, f"{hostname}.local"]
+    return names if host in names else [*names, host.lower()]
+
+
+def listen(host, port):
+    """Return a listening socket; unlike the servers' own, it never shares a port on Windows."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=128)
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """One daemon thread a connection, so that a request that hangs holds nobody up.
+
+    `served` is what the handlers answer for.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, listener, handler, served, host):
+        super().__init__(listener.getsockname(), handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.served = served
+        self.names = names(host)
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), ConnectionError):  # a client may leave when it likes
+            super().handle_error(request, client_address)
+
+
+@contextlib.contextmanager
+def serve(listener, handler, served, host):
+    """Serve for the length of the block, in threads of this process."""
+    with Server(listener, handler, served, host) as server:
+        threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+
+
+class Refusal(Exception):
+    """A request that is answered with an error: HTTP status, message."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads requests and writes answers. A subclass has `answer`, and `content_security_policy`."""
+
+    timeout = 60  # seconds that a client may take to send its request
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        try:
+            self.answer(f"{self.command} {self.path.partition('?')[0]}", self.read_body())
+        except Refusal as refusal:
+            status, message = refusal.args
+            self.reply({"error": message}, status=status)
+
+    do_POST = do_DELETE = do_GET
+
+    def refuse_strangers(self):
+        """Raise Refusal when the request is not from a page of this machine."""
+        # A name that somebody else's DNS points at this machine gets nothing to read,
+        if not self.is_local("//" + self.headers.get("Host", "")):
+            raise Refusal(403, "the Host header must name this machine")
+        # and another website, open in the same browser, changes nothing.
+        if self.command != "GET" and not self.is_local(self.headers.get("Origin", "//localhost")):
+            raise Refusal(403, "the Origin header must name this machine")
+
+    def is_local(self, url):
+        try:
+            return urlsplit(url).hostname in self.server.names
+        except ValueError:
+            return False
+
+    def read_body(self):
+        """Return the body. Raises Refusal for a bad length or more than MAX_BODY_BYTES."""
+        length = self.headers.get("Content-Length", "0")
+        if not re.fullmatch("[0-9]{1,18}", length):
+            raise Refusal(400, "the Content-Length must be a number")
+        # Closing with bytes unread resets the connection: read more than is accepted, so that
+        # the client sees why its body is refused.
+        body = self.rfile.read(min(int(length), 16 * MAX_BODY_BYTES))
+        if int(length) > MAX_BODY_BYTES:
+            raise Refusal(413, f"at most {MAX_BODY_BYTES} bytes are accepted")
+        return body
+
+    def json_object(self, body, allowed):
+        """Return the body's JSON object. Raises Refusal, which says what is allowed."""
+        # No other website's form can send this type, and no script unless a server lets it.
+        if self.headers.get_content_type() != "application/json":
+            raise Refusal(415, "the Content-Type must be application/json")
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise Refusal(400, f"not a JSON object. Allowed are {allowed}")
+        return value
+
+    def reply(self, body, content_type="application/json", status=200):
+        """Answer with bytes as they are, or anything else as JSON."""
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Security-Policy", self.content_security_policy)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def render(template, context):
+    """Return a page as bytes."""
+    template = Engine(dirs=[TEMPLATES]).get_template(template)
+    # Without localisation, which asks for Django's settings. A mail may hold undecodable bytes.
+    return template.render(Context(context, use_l10n=False)).encode(errors="replace")
