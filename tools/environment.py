@@ -38,7 +38,7 @@ NO_NETWORK = (
     "could not download: connect to a network (a phone's will do, and some want a log-in page "
     "first) and run this again; later runs need none"
 )
-DISK_FULL = "the disk is full: free some 200 MB and run this again"
+DISK_FULL = "the disk is full: free some 400 MB and run this again"
 # What venv and pip say, and what it means; the first one found tells most.
 CAUSES = {
     "No space left|not enough space": DISK_FULL,
@@ -65,7 +65,7 @@ def run(module, locks, arguments):
     except OSError as error:
         say(
             f"workshop.py: {error.strerror}: {error.filename or VENV}; the clone must be in a "
-            "folder of yours with some 200 MB free, and no other program may be using its .venv"
+            "folder of yours with some 400 MB free, and no other program may be using its .venv"
         )
     except KeyboardInterrupt:
         say("workshop.py: stopped")
