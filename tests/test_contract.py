@@ -7,6 +7,7 @@ import struct
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from io import BytesIO
 
 import pytest
@@ -220,7 +221,39 @@ def test_many_at_once_are_all_served(site):
         wait_for(lambda visitor=visitor: mail_to(site, visitor))
 
 
+def test_sign_up_waits_for_a_database_that_is_locked(site):
+    visitor = site.visitor()
+    with ThreadPoolExecutor() as threads:
+        with closing(sqlite3.connect(site.var_dir / "db.sqlite3")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            answer = threads.submit(visitor.sign_up)
+            time.sleep(2)
+            assert not answer.done()
+            other.rollback()
+        assert answer.result().status_code == 302
+    wait_for(lambda: mail_to(site, visitor))
+
+
 # Hostile input
+
+
+def test_thousands_of_fields_are_refused(site):
+    visitor = site.visitor()
+    fields = {f"field-{number}": "x" for number in range(5000)}
+    assert visitor.sign_up(**fields).status_code == 400
+    assert user_count(site, username=visitor.username) == 0
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_other_methods_are_refused(site, method):
+    visitor = site.visitor()
+    visitor.get("/signup/")
+    token = visitor.session.cookies[f"{site.step.name}_csrftoken"]
+    for path in ["/", "/signup/"]:
+        answer = visitor.session.request(
+            method, site.url + path, headers={"X-CSRFToken": token}, timeout=60
+        )
+        assert answer.status_code == 405
 
 
 def encoded(format, **options):

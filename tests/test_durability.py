@@ -109,6 +109,20 @@ def test_queue_that_was_deleted_is_made_again(step_4, picture):
         wait_for_all(is_done, [visitor])
 
 
+def test_sign_up_survives_a_queue_that_is_no_database(step_4, picture):
+    site, environment = step_4
+    for path in site.var_dir.glob("huey.sqlite3*"):
+        path.write_bytes(b"garbage" * 1000)
+    visitor = site.visitor()
+    assert visitor.sign_up(picture).status_code == 302
+    log = (site.var_dir.parent / "server.log").read_text(encoding="utf-8")
+    assert "DatabaseError" in log
+    for path in site.var_dir.glob("huey.sqlite3*"):
+        path.unlink()
+    with workers(site, environment, "consumer.log"):
+        wait_for_all(is_done, [visitor])
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_what_a_killed_step_loses(step):

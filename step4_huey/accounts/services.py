@@ -41,7 +41,7 @@ def send_welcome_email(user, retries=0):
             message.send()
     except Exception as error:
         logger.exception("The welcome mail for %s was not sent", user)
-        profile.update(welcome_error=str(error), welcome_retries=retries)
+        profile.update(welcome_error=reason(error), welcome_retries=retries)
         return False
     profile.update(welcome_sent_at=timezone.now(), welcome_error="")
     return True
@@ -78,7 +78,7 @@ def resize_profile_image(profile):
             profile.thumbnail.save(f"{uuid4().hex}.jpg", thumbnail, save=False)
     except Exception as error:  # what a broken picture makes Pillow raise is not documented
         logger.exception("The picture of %s could not be resized", profile.user)
-        Profile.objects.filter(pk=profile.pk).update(picture_error=str(error))
+        Profile.objects.filter(pk=profile.pk).update(picture_error=reason(error))
         return False
     # update() sends no post_save, and finds no row if the picture was replaced meanwhile.
     saved = Profile.objects.filter(pk=profile.pk, picture=profile.picture.name).update(
@@ -88,6 +88,11 @@ def resize_profile_image(profile):
     if unused:
         profile.thumbnail.storage.delete(unused)
     return bool(saved)
+
+
+def reason(error):
+    """Return the error's text, or its name for one that has none."""
+    return str(error) or repr(error)
 
 
 def make_thumbnail(picture):

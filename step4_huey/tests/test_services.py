@@ -176,6 +176,16 @@ def test_missing_picture_leaves_the_reason(user):
     assert reloaded(user).picture_state == "failed"
 
 
+def test_error_without_a_text_is_a_reason_too(user, monkeypatch):
+    def fail(picture):
+        raise MemoryError
+
+    monkeypatch.setattr(services, "make_thumbnail", fail)
+    resize_profile_image(user.profile)
+    assert reloaded(user).picture_state == "failed"
+    assert reloaded(user).picture_error == "MemoryError()"
+
+
 def test_thumbnail_that_cannot_be_stored_leaves_the_reason(user, media_root):
     (media_root / "thumbnails").write_text("in the way")
     assert resize_profile_image(user.profile) is False
