@@ -34,7 +34,10 @@ def main(arguments=None):
             else:
                 answer = session.get(url, timeout=10)
         except requests.ConnectionError:
-            print(f"No stand-ins answer at {options.url}: start demo, run or standins first.")
+            print(
+                f"No stand-ins answer at {options.url}: start demo, run or standins first,"
+                " or name their address with --url."
+            )
             return 1
     print(json.dumps(answer.json(), indent=2))
     return 0 if answer.ok else 1

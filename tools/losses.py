@@ -23,7 +23,7 @@ from .steps import STEPS, StartError, consumer, free_port, migrate, server, step
 from .visitor import Visitor, make_picture
 
 HOST = "127.0.0.1"
-JOKE_SECONDS = 4  # no mail is out before all users are saved: the joke alone takes so long
+SLOW_SECONDS = 4  # for the joke and for the resize, so that none ends before all users are saved
 LIMIT = 300  # seconds until all users are saved, and until all processes have ended
 SETTLED = {False: 5, True: 90}  # seconds without change, without and with a consumer's repair
 
@@ -65,9 +65,9 @@ def measure(step, way, count):
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
         threads = stack.enter_context(ThreadPoolExecutor(count))
-        standins = stack.enter_context(Standins(http_port=0, smtp_port=0, joke_delay=JOKE_SECONDS))
+        standins = stack.enter_context(Standins(http_port=0, smtp_port=0, joke_delay=SLOW_SECONDS))
         environment = step_environment(step, standins, folder / "var")
-        environment |= {"SIMULATED_RESIZE_SECONDS": "1", "LEASE_SECONDS": "10"}
+        environment |= {"SIMULATED_RESIZE_SECONDS": str(SLOW_SECONDS), "LEASE_SECONDS": "10"}
         migrate(step, environment)
         with started(step, environment, folder) as url:
             for number in range(count):
@@ -76,8 +76,9 @@ def measure(step, way, count):
             processes = psutil.Process().children(recursive=True)
             for process in processes:
                 process.send_signal(getattr(signal, WAYS[way]))
-            psutil.wait_procs(processes, timeout=LIMIT)
+            wait_for(lambda: all(map(has_ended, processes)))
         standins.control(joke_delay=0, mail_delay=0)
+        environment["SIMULATED_RESIZE_SECONDS"] = "0"
         with started(step, environment, folder):
             wait_until_settled(lambda: counts(folder), SETTLED[step.has_consumer])
         recipients = [mail["to"][0] for mail in standins.inbox]
@@ -114,11 +115,18 @@ def counts(folder):
         return dict(database.execute(query).fetchone())
 
 
+def has_ended(process):
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE  # until its parent asks how it ended
+    except psutil.NoSuchProcess:
+        return True
+
+
 def wait_for(condition):
     deadline = time.monotonic() + LIMIT
     while not condition():
         if time.monotonic() > deadline:
-            raise StartError("The sign-ups were not saved in time.")
+            raise StartError(f"The users were not saved, or the servers not stopped, in {LIMIT} s.")
         time.sleep(0.05)
 
 

@@ -7,6 +7,7 @@ measured here; nothing else.
 import os
 import re
 import time
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -71,9 +72,18 @@ class Lane:
         if self.request_seconds is not None and self.sign_up.is_settled:
             self.is_over = True
         elif time.monotonic() > self.deadline:
-            self.problem = self.problem or f"not done after {LIMIT} s, so no longer watched"
+            self.is_over = True
+            if not self.only_retries:
+                self.problem = self.problem or f"not done after {LIMIT} s, so no longer watched"
         self.is_over = self.is_over or bool(self.problem)
         return self.is_over
+
+    @property
+    def only_retries(self):
+        """Whether the page is back, and all that is left is a mail that will be tried again."""
+        resized = self.sign_up.picture_state in {"done", "failed"}
+        retried = self.sign_up.mail_state == "retrying"
+        return self.request_seconds is not None and resized and retried
 
     def read_answer(self):
         try:
@@ -83,15 +93,19 @@ class Lane:
             return
         self.request_seconds = response.elapsed.total_seconds()
         if response.status_code != 302:
-            self.problem = f"the site refused the sign-up with status {response.status_code}"
+            errors = re.findall(r'class="errorlist"[^>]*><li>(.*?)</li>', response.text)
+            reason = unescape(" ".join(errors)) or f"status {response.status_code}"
+            self.problem = f"the site refused the sign-up: {reason}"
 
     @property
     def state(self):
-        """One of "waiting", "running", "done", "failed"."""
+        """One of "waiting", "running", "done", "retrying" (no longer watched), "failed"."""
         if self.answer is None:
             return "waiting"
         if not self.is_over:
             return "running"
+        if self.only_retries:
+            return "retrying"
         failed = "failed" in (self.sign_up.picture_state, self.sign_up.mail_state)
         return "failed" if self.problem or failed else "done"
 
@@ -134,7 +148,8 @@ class Lane:
         if request:
             start = request["start"]
             works = self.sign_up.records
-            end = now if not self.is_over or self.problem else max(w["end"] for w in works)
+            is_settled = self.is_over and self.sign_up.is_settled
+            end = max(work["end"] or work["start"] for work in works) if is_settled else now
             lane |= {
                 "waited": (request["end"] or end) - start,
                 "page_is_back": bool(request["end"]),
@@ -181,26 +196,34 @@ class Race:
     def __init__(self, number, name, together, lanes):
         self.number, self.name, self.together, self.lanes = number, name, together, lanes
         self.is_over = False
+        self.is_replaced = False
         self.publish()
 
     def run(self, picture, threads, stopping):
-        """Sign up and follow, until all is done everywhere or `stopping` is set."""
+        """Sign up and follow, until all is done, `stopping` is set, or another race follows."""
         try:
             for lanes in [self.lanes] if self.together else [[lane] for lane in self.lanes]:
                 for lane in lanes:
                     lane.start(picture, threads)
                 while running := [lane for lane in lanes if not lane.is_over]:
-                    if stopping.wait(POLL):
+                    if stopping.wait(POLL) or self.is_replaced:
                         return
                     for lane in running:
                         lane.look()
                     self.publish()
+        except Exception as error:
+            for lane in self.lanes:
+                lane.problem = lane.problem or f"the race broke off: {error!r}"
+            raise
         finally:
+            for lane in self.lanes:
+                lane.is_over = True
             self.is_over = True
             self.publish()
 
     def publish(self):
-        """Keep what the page shows, so that only this race's own thread touches its lanes."""
+        """Keep what others ask for, so that only this race's own thread touches its lanes."""
+        self.may_be_replaced = all(lane.is_over or lane.only_retries for lane in self.lanes)
         self.json = {
             "number": self.number,
             "name": self.name,
@@ -233,7 +256,9 @@ class Races:
             raise Refusal(400, "together must be true or false")
         with self.lock:
             if self.race and not self.race.is_over:
-                raise Refusal(409, "A race is running already. This page shows it.")
+                if not self.race.may_be_replaced:
+                    raise Refusal(409, "A race is running already. This page shows it.")
+                self.race.is_replaced = True
             number = self.race.number + 1 if self.race else 1
             username = f"{name}-{uuid4().hex[:6]}"
             lanes = [Lane(step, *site, username) for step, site in self.sites.items()]

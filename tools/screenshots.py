@@ -125,7 +125,7 @@ FLOWS = {
 }
 
 
-@takes({"overview.png": [STYLE, "tools/templates/overview.html", "tools/steps.py"]})
+@takes({"overview.png": [STYLE, "tools/templates/overview.html", "tools/screenshots.py"]})
 def overview(stage):
     """Draw where each piece of work runs, from left to right as time passes."""
     rows = []
@@ -154,7 +154,7 @@ def sign_up_form(stage):
 
 
 def profile(step):
-    work = ["views.py", "services.py", "timeline.py", "timing.py"]
+    work = ["views.py", "models.py", "services.py", "timeline.py", "timing.py"]
     work += [] if step.number == 1 else ["signals.py"]
     work += ["tasks.py"] if step.has_consumer else []
     return accounts(step, *work, *templates("profile", "_progress"))
@@ -217,6 +217,7 @@ def console_line(line):
     {
         "inbox.png": [
             "tools/templates/inbox.html",
+            "tools/standins.py",
             "step*/accounts/templates/accounts/email/welcome.txt",
         ]
     }
@@ -227,7 +228,7 @@ def inbox(stage):
     stage.save(page, "inbox.png", "article:nth-of-type(2)")
 
 
-RACE = ["tools/race.py", "tools/templates/race.*", STYLE]
+RACE = ["tools/race.py", "tools/timings.py", "tools/visitor.py", "tools/templates/race.*", STYLE]
 
 
 @takes({"race_running.png": RACE, "race_over.png": RACE})

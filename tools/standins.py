@@ -282,7 +282,7 @@ class MailHandler:
             case "4xx":
                 return "451 4.3.0 Try again later"
             case "5xx":
-                return "554 5.3.0 Never try this again"
+                return "554 5.3.0 The mail server is out of order"
             case "garbage":
                 return GARBAGE
             case "reset":

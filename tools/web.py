@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 from django.template import Context, Engine
 
 LOOPBACK = "127.0.0.1"
@@ -64,9 +65,15 @@ def printable(host):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # sends nothing: it only chooses the way out
-        except OSError:  # without a network
-            return LOOPBACK
+        except OSError:  # without a way out, as on a hotspot of one's own
+            return next((a for a in addresses() if not a.startswith("127.")), LOOPBACK)
         return probe.getsockname()[0]
+
+
+def addresses():
+    """Return this machine's IPv4 addresses."""
+    interfaces = psutil.net_if_addrs().values()
+    return [a.address for found in interfaces for a in found if a.family == socket.AF_INET]
 
 
 def names(host):
@@ -74,7 +81,7 @@ def names(host):
     names = ["localhost", LOOPBACK, "::1"]
     if host == EVERYWHERE:
         hostname = socket.gethostname().lower()
-        return [*names, printable(host), hostname, f"{hostname}.local"]
+        return [*names, *addresses(), hostname, f"{hostname}.local"]
     return names if host in names else [*names, host.lower()]
 
 

@@ -103,7 +103,8 @@ function drawRow(rows, index, name, lane, scale) {
 
 function waitedWords(lane) {
   if (lane.whole === null) return lane.state === "waiting" ? "waits for its turn" : "\u00a0";
-  const soFar = ["done", "failed"].includes(lane.state) ? "" : " so far";
+  const ended = lane.state === "done" || (lane.state === "failed" && !lane.problem);
+  const soFar = ended ? "" : " so far";
   if (!lane.page_is_back) return `waiting ${seconds(lane.waited)}${soFar}`;
   return `waited ${seconds(lane.waited)} of ${seconds(lane.whole)}${soFar}`;
 }
@@ -111,7 +112,7 @@ function waitedWords(lane) {
 function factsOf(lane) {
   const facts = [];
   if (lane.problem) facts.push(`Problem: ${lane.problem}`);
-  if (lane.whole === null) facts.push(`Now: ${lane.doing}`);
+  if (lane.whole === null && !lane.problem) facts.push(`Now: ${lane.doing}`);
   facts.push(`Picture ${lane.picture}`, `Mail ${lane.mail}`);
   if (lane.request_seconds !== null) facts.push(`Request as measured here: ${seconds(lane.request_seconds)}`);
   return `${facts.join(". ")}.`;
@@ -145,10 +146,12 @@ function drawTable(lanes) {
 function sentence(race) {
   const back = race.lanes.filter((lane) => lane.page_is_back);
   if (race.is_over) {
-    const failed = race.lanes.filter((lane) => lane.state !== "done").map((lane) => lane.step);
-    const waits = back.map((lane) => `${seconds(lane.waited)} in step ${lane.step}`);
+    const inState = (state) => race.lanes.filter((lane) => lane.state === state).map((lane) => lane.step).join(", ");
+    const waits = back.filter((lane) => lane.request_seconds !== null)
+      .map((lane) => `${seconds(lane.request_seconds)} for step ${lane.step}`);
     return `Race ${race.number} is over. The visitor waited ${waits.join(", ") || "in vain"}.` +
-      (failed.length ? ` Not everything worked in step ${failed.join(", ")}.` : "");
+      (inState("failed") && ` Not everything worked in step ${inState("failed")}.`) +
+      (inState("retrying") && ` The mail is still being tried again in step ${inState("retrying")}.`);
   }
   const order = race.together ? "at the same moment" : "one after another";
   const where = back.length ? `is back in step ${back.map((lane) => lane.step).join(", ")}` : "is not back anywhere yet";
@@ -160,7 +163,8 @@ function sentence(race) {
 function drawSwitches(settings) {
   for (const [name, value] of Object.entries(settings)) {
     const control = $("#switches").elements[name];
-    if (control !== document.activeElement) control.value = value ?? "";
+    // A number that is being typed is left alone.
+    if (control !== document.activeElement || control.tagName === "SELECT") control.value = value ?? "";
     control.closest("fieldset").classList.toggle("broken", Boolean(settings[`${name.slice(0, 4)}_failure`]));
   }
 }
@@ -187,7 +191,7 @@ async function look() {
 }
 
 async function watch() {
-  const isRunning = await look();
+  const isRunning = !document.hidden && await look();
   setTimeout(watch, isRunning ? RUNNING_PAUSE : IDLE_PAUSE);
 }
 
