@@ -154,6 +154,23 @@ def said_by_now(var_dir):
     return "".join(path.read_text(encoding="utf-8") for path in logs)
 
 
+def runs_a_server(process):
+    try:
+        return any("runserver" in child.cmdline() for child in process.children(recursive=True))
+    except psutil.NoSuchProcess:  # it has just ended
+        return False
+
+
+@posix_only
+def test_stopping_the_losses_leaves_no_process_behind():
+    with psutil.Popen(command("losses", "--signups=2"), cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+        wait_until(lambda: runs_a_server(run))
+        family = run.children(recursive=True)
+        run.terminate()
+        _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
+        assert alive == []
+
+
 @pytest.mark.parametrize("name", ["demo", "run"])
 def test_port_in_use_is_said_in_one_line(tmp_path, base_port, name):
     arguments = ["2"] if name == "run" else ["--once", f"--var-dir={tmp_path}"]

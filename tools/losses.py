@@ -39,6 +39,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # stops what was started, as Ctrl-C does
     console = Console(highlight=False)
     if os.name != "posix":
         console.print("This command sends POSIX signals, which Windows does not have.")

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import re
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -302,6 +303,9 @@ def main(arguments=None):
     argparse.ArgumentParser(prog="workshop.py screenshots", description=__doc__).parse_args(
         arguments
     )
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # stops what was started, as Ctrl-C does
     console = Console(highlight=False)
     try:
         take_all(console)
