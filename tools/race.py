@@ -176,18 +176,17 @@ class Lane:
         return {"waiting": "waits", "running": "is being resized", "done": "resized"}[state]
 
     def mail_words(self):
-        state, failed = self.sign_up.mail_state, self.sign_up.mails_failed
-        error = failed and self.sign_up.latest("send mail")["error"]
+        state, errors = self.sign_up.mail_state, self.sign_up.mail_errors
         if state == "failed":
-            return f"failed for good, after {count(failed)}: {error}"
+            return f"failed for good, after {count(errors)}: {errors[-1]}"
         if state == "retrying":
-            return f"will be tried again, after {count(failed)}: {error}"
+            return f"will be tried again, after {count(errors)}: {errors[-1]}"
         words = {"waiting": "waits", "running": "is being sent", "done": "sent"}[state]
-        return f"{words}, after {count(failed)} that failed" if failed else words
+        return f"{words}, after {count(errors)} that failed" if errors else words
 
 
 def count(tries):
-    return "1 try" if tries == 1 else f"{tries} tries"
+    return "1 try" if len(tries) == 1 else f"{len(tries)} tries"
 
 
 class Race:

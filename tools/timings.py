@@ -97,15 +97,22 @@ class SignUp:
         """One of "waiting", "running", "retrying", "done" and "failed"."""
         joke, mail = self.latest("fetch joke"), self.latest("send mail")
         if joke and (not mail or joke["start"] > mail["start"]):
-            return "running"  # the mail follows its joke at once
-        if state(mail) == "failed" and self.mails_failed < self.mail_tries:
+            # The mail follows its joke at once, or a step that tries again waits for the joke.
+            return "retrying" if joke["error"] and self.mail_tries > 1 else "running"
+        if state(mail) == "failed" and len(self.mail_errors) < self.mail_tries:
             return "retrying"
         return state(mail)
 
     @property
-    def mails_failed(self):
-        """How many tries to send the mail have failed."""
-        return sum(r["event"] == "send mail" and bool(r["error"]) for r in self.records)
+    def mail_errors(self):
+        """Why the tries to send the mail failed, the latest last. A try begins with its joke."""
+        errors = []
+        for record in self.records:
+            if record["event"] == "fetch joke":
+                errors.append(record["error"])
+            elif record["event"] == "send mail":
+                errors[-1:] = [record["error"]]
+        return [error for error in errors if error]
 
     @property
     def running(self):

@@ -1,17 +1,17 @@
-import logging
-
 import requests
 from django.conf import settings
-
-logger = logging.getLogger(__name__)
 
 FALLBACK = "No joke today: the one about the slow API is still loading."
 MAX_LENGTH = 1_000  # characters
 TIMEOUT = (4, 5)  # seconds to connect, and of silence before the next byte; there is no other limit
 
 
+class NoJoke(Exception):
+    """The joke API is silent, down or talks nonsense; the text says which."""
+
+
 def get_joke():
-    """Return a joke from the joke API, or FALLBACK when it is silent, down or talks nonsense."""
+    """Return a joke from the joke API; raise NoJoke."""
     try:
         response = requests.get(
             settings.JOKE_API_URL, headers={"Accept": "application/json"}, timeout=TIMEOUT
@@ -23,6 +23,5 @@ def get_joke():
         joke.encode()  # half a surrogate pair is valid JSON, and no text that can be sent
     # requests.Timeout is a RequestException and no built-in TimeoutError, which never catches it.
     except (requests.RequestException, LookupError, TypeError, ValueError, RecursionError) as error:
-        logger.warning("The joke API failed, so the fallback goes out: %r", error)
-        return FALLBACK
+        raise NoJoke(repr(error)) from error
     return joke

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from PIL import Image, ImageOps
 
-from .jokes import get_joke
+from .jokes import FALLBACK, NoJoke, get_joke
 from .models import Profile
 from .timing import timed
 
@@ -26,17 +26,16 @@ def create_profile(user):
         return Profile.objects.create(user=user)
 
 
-def send_welcome_email(user, retries=0):
+def send_welcome_email(user, retries=0, joke_required=False):
     """Send the user a mail with a joke, and return whether the mail server took it.
 
-    A mail that did not go out leaves its reason in `profile.welcome_error`, and beside it how often
-    the caller will try again.
+    Without a joke, FALLBACK goes out in its place, unless `joke_required`. A mail that did not go
+    out leaves its reason in `profile.welcome_error`, and beside it how often the caller will try
+    again.
     """
-    with timed("fetch joke", user):
-        joke = get_joke()
     profile = Profile.objects.filter(user=user)
     try:
-        message = welcome_email(user, joke)
+        message = welcome_email(user, joke_for(user, joke_required))
         with timed("send mail", user):
             message.send()
     except Exception as error:
@@ -45,6 +44,16 @@ def send_welcome_email(user, retries=0):
         return False
     profile.update(welcome_sent_at=timezone.now(), welcome_error="")
     return True
+
+
+def joke_for(user, required):
+    try:
+        with timed("fetch joke", user):
+            return get_joke()
+    except NoJoke:  # which the timing log has now
+        if required:
+            raise
+        return FALLBACK
 
 
 def welcome_email(user, joke):

@@ -4,7 +4,7 @@ import pytest
 from werkzeug import Response
 
 from accounts import jokes
-from accounts.jokes import FALLBACK, get_joke
+from accounts.jokes import NoJoke, get_joke
 
 from .conftest import JOKE
 
@@ -31,27 +31,27 @@ def test_joke_is_asked_for_as_json(joke_api):
         pytest.param(Response(b"\xff\xfe\xfa\xce"), id="no text"),
     ],
 )
-def test_nonsense_gives_the_fallback(joke_api, caplog, response):
+def test_nonsense_is_no_joke(joke_api, response):
     joke_api.clear()
     joke_api.expect_request("/").respond_with_response(response)
-    assert get_joke() == FALLBACK
-    assert "The joke API failed" in caplog.text
+    with pytest.raises(NoJoke):
+        get_joke()
 
 
-def test_api_that_is_down_gives_the_fallback(settings, caplog):
+def test_api_that_is_down_has_no_joke(settings):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         settings.JOKE_API_URL = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        assert get_joke() == FALLBACK
-    assert "ConnectionError" in caplog.text
+        with pytest.raises(NoJoke, match="ConnectionError"):
+            get_joke()
 
 
-def test_api_that_never_answers_gives_the_fallback(settings, caplog, monkeypatch):
+def test_api_that_never_answers_has_no_joke(settings, monkeypatch):
     monkeypatch.setattr(jokes, "TIMEOUT", (0.1, 0.1))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.JOKE_API_URL = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        assert get_joke() == FALLBACK
-    assert "ReadTimeout" in caplog.text
+        with pytest.raises(NoJoke, match="ReadTimeout"):
+            get_joke()
 
 
 def test_built_in_timeout_error_does_not_catch_a_time_out_of_requests():

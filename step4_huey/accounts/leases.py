@@ -17,6 +17,10 @@ TO_DO = {
     "picture": ~Q(picture="") & Q(picture_resized_at=None, picture_error=""),
     "welcome": Q(welcome_sent_at=None) & (Q(welcome_error="") | Q(welcome_retries__gt=0)),
 }
+FAILED = {
+    "picture": ~Q(picture_error=""),
+    "welcome": ~Q(welcome_error="") & Q(welcome_retries=0),
+}
 
 
 def to_do(work):
@@ -51,3 +55,9 @@ def give_up(work):
     if work == "welcome":
         failed["welcome_retries"] = 0
     hopeless.update(**failed)
+
+
+def start_again(work, user_id):
+    """Let failed work begin as if it had never been tried, and return whether it had failed."""
+    failed = Profile.objects.filter(FAILED[work], user=user_id)
+    return failed.update(**{f"{work}_error": "", f"{work}_attempts": 0})

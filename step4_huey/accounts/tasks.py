@@ -1,6 +1,7 @@
 import logging
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 from huey import crontab
 from huey.contrib.djhuey import HUEY, db_periodic_task, db_task, signal
@@ -14,6 +15,7 @@ logger = logging.getLogger(__name__)
 # Arguments are keys, not objects: a task may run long after it was queued, and loads the row as
 # it is then. Pauses before the retries: 1, 2, 4 seconds and so on, four minutes in all.
 retried = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}
+RETRIES_WITHOUT_JOKE = 5  # the last ones: until then, a mail waits for its joke
 
 
 class NotSent(Exception):
@@ -26,7 +28,9 @@ def send_welcome_email(user_id, task):
         return  # done, or another worker is at it
     try:
         user = User.objects.get(pk=user_id)
-        sent = services.send_welcome_email(user, retries=task.retries)
+        sent = services.send_welcome_email(
+            user, retries=task.retries, joke_required=task.retries > RETRIES_WITHOUT_JOKE
+        )
     finally:
         leases.give_back("welcome", user_id)
     if not sent:
@@ -60,6 +64,14 @@ def repair():
             if (task.task_class, (profile.pk,)) not in queued:
                 logger.warning("Queued again: the %s of user %s", work, profile.pk)
                 task(profile.pk)
+
+
+def start_again(work, profile):
+    """Queue what failed for good as if it had never been tried; return whether it had failed."""
+    failed = leases.start_again(work, profile.pk)
+    if failed:
+        transaction.on_commit(lambda: TASKS[work](profile.pk), robust=True)
+    return failed
 
 
 @signal(SIGNAL_INTERRUPTED)

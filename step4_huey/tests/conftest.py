@@ -3,6 +3,8 @@ import threading
 import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
+from huey.contrib.djhuey import HUEY
+from huey.storage import SqliteStorage
 
 from accounts import services
 from accounts.forms import SignUpForm
@@ -24,6 +26,16 @@ def joke_api(httpserver, settings):
 def media_root(tmp_path, settings):
     settings.MEDIA_ROOT = tmp_path
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def queue(tmp_path_factory, monkeypatch):
+    """An empty queue for each test, in a SQLite file as the step's own."""
+    filename = tmp_path_factory.mktemp("queue") / "huey.sqlite3"
+    storage = SqliteStorage("test", filename=filename)
+    monkeypatch.setattr(HUEY, "storage", storage)
+    yield HUEY
+    storage.close()
 
 
 @pytest.fixture

@@ -8,25 +8,15 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.utils import timezone
-from huey.contrib.djhuey import HUEY
 from huey.signals import SIGNAL_INTERRUPTED
-from huey.storage import SqliteStorage
 
 from accounts import leases, tasks
+from accounts.jokes import FALLBACK
 from accounts.models import Profile, User
 
 from .factories import sign_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def queue(tmp_path, monkeypatch):
-    """An empty queue for each test, in a SQLite file as the step's own."""
-    storage = SqliteStorage("test", filename=tmp_path / "huey.sqlite3")
-    monkeypatch.setattr(HUEY, "storage", storage)
-    yield HUEY
-    storage.close()
 
 
 def run_next(queue):
@@ -109,6 +99,23 @@ def test_mail_that_was_not_sent_is_tried_again_with_growing_pauses(client, queue
         assert (retry.retries, retry.retry_delay) == (7, 2)
     retry.eta = None
     queue.execute(retry)
+    assert Profile.objects.get().welcome_state == "done"
+
+
+def test_mail_waits_for_its_joke_for_three_tries(client, queue, joke_api, mailoutbox):
+    joke_api.clear()
+    sign_up(client)
+    run_next(queue)
+    pauses = []
+    while not mailoutbox:
+        assert Profile.objects.get().welcome_state == "retrying"
+        [retry] = queue.scheduled()
+        pauses.append(retry.retry_delay / 2)  # already that of the time after
+        queue.storage.flush_schedule()
+        retry.eta = None
+        queue.execute(retry)
+    assert pauses == [1, 2, 4]
+    assert FALLBACK in mailoutbox[0].body
     assert Profile.objects.get().welcome_state == "done"
 
 

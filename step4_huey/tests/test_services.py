@@ -10,6 +10,7 @@ from accounts import services
 from accounts.jokes import FALLBACK
 from accounts.models import Profile
 from accounts.services import make_thumbnail, resize_profile_image, send_welcome_email
+from accounts.timing import records_of
 
 from .conftest import JOKE
 from .factories import picture_content
@@ -54,6 +55,17 @@ def test_welcome_mail_goes_out_without_the_joke_api(user, mailoutbox, joke_api):
     joke_api.clear()
     assert send_welcome_email(user) is True
     assert FALLBACK in mailoutbox[0].body
+    [record] = [record for record in records_of(user) if record["event"] == "fetch joke"]
+    assert "500 Server Error" in record["error"]
+
+
+def test_welcome_mail_waits_for_its_joke_where_that_is_required(user, mailoutbox, joke_api):
+    joke_api.clear()
+    assert send_welcome_email(user, retries=2, joke_required=True) is False
+    assert mailoutbox == []
+    profile = reloaded(user)
+    assert profile.welcome_state == "retrying"
+    assert "HTTPError" in profile.welcome_error
 
 
 def test_mail_server_that_is_down_leaves_the_reason(user, settings):
