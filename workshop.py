@@ -13,10 +13,16 @@ COMMANDS = {
     "run": ("run", ["workshop.txt"], "run one step (1 to 4) for following along, with code reload"),
     "test": (
         "test_all",
-        ["workshop.txt", "tests.txt", "browser.txt"],
+        ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt"],
         "run every test, or those of one step",
     ),
+    "notebooks": (
+        "notebooks",
+        ["workshop.txt", "notebooks.txt", "jupyterlab.txt"],
+        "open the notebooks in JupyterLab; --update executes them instead",
+    ),
     "losses": ("losses", ["workshop.txt"], "stop each step with work under way; count the losses"),
+    "record": ("record", ["workshop.txt"], "record anew what the notebooks plot"),
     "screenshots": ("screenshots", ["workshop.txt", "browser.txt"], "make screenshots/ anew"),
     "control": ("control", ["workshop.txt"], "make the stand-ins slow, or fail, or well again"),
     "standins": ("standins", ["workshop.txt"], "start only the stand-in joke API and mail server"),

@@ -29,7 +29,13 @@ STRAYS = {"PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "VIRTUAL_ENV", "__PYVENV
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in STRAYS} | {"PYTHONUTF8": "1"}
 
 # To download, measured in 2026-11.
-MEGABYTES = {"workshop.txt": 18, "tests.txt": 13, "browser.txt": 54}
+MEGABYTES = {
+    "workshop.txt": 18,
+    "tests.txt": 13,
+    "browser.txt": 54,
+    "notebooks.txt": 60,
+    "jupyterlab.txt": 31,
+}
 NO_PIP = (
     f"{BASE} lacks venv, ensurepip or a recent pip: on Debian and Ubuntu 'sudo apt install "
     "python3-venv' mends that, elsewhere another Python from 3.11 to 3.14"
@@ -38,7 +44,7 @@ NO_NETWORK = (
     "could not download: connect to a network (a phone's will do, and some want a log-in page "
     "first) and run this again; later runs need none"
 )
-DISK_FULL = "the disk is full: free some 400 MB and run this again"
+DISK_FULL = "the disk is full: free some 900 MB and run this again"
 # What venv and pip say, and what it means; the first one found tells most.
 CAUSES = {
     "No space left|not enough space": DISK_FULL,
@@ -65,7 +71,7 @@ def run(module, locks, arguments):
     except OSError as error:
         say(
             f"workshop.py: {error.strerror}: {error.filename or VENV}; the clone must be in a "
-            "folder of yours with some 400 MB free, and no other program may be using its .venv"
+            "folder of yours with some 900 MB free, and no other program may be using its .venv"
         )
     except KeyboardInterrupt:
         say("workshop.py: stopped")

@@ -1,0 +1,166 @@
+"""The notebooks run without a warning, and what they show is what they output today."""
+
+import re
+import signal
+import subprocess
+import sys
+
+import nbformat
+import psutil
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tools.notebooks import NotebookError, executed, main, notebooks, tidy, update
+from tools.steps import ROOT
+
+from .test_commands import posix_only, wait_until
+
+by_notebook = pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+UPDATE = """
+import sys
+from pathlib import Path
+from tools import notebooks
+notebooks.FOLDER = Path(sys.argv[1])
+sys.exit(notebooks.main(["--update"]))
+"""
+# The roots of absolute paths on Linux, macOS and Windows, and an object's address.
+OF_THE_MACHINE = re.compile(
+    r"/(home|root|tmp|usr|opt|work|var|private|Users)/|\b[A-Z]:\\|\b0x[0-9a-f]{6,}"
+)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def texts(notebook):
+    """Return each code cell's outputs, but not the pictures, which hang on the machine's fonts."""
+    return [
+        [text for output in cell.outputs for text in shown(output)] for cell in code_cells(notebook)
+    ]
+
+
+def shown(output):
+    if output.output_type == "stream":
+        return [output.text]
+    return [text for kind, text in output.data.items() if kind in ("text/plain", "text/html")]
+
+
+@by_notebook
+def test_outputs_are_those_of_today(path):
+    assert texts(executed(path)) == texts(read(path)), "run: workshop.py notebooks --update"
+
+
+@by_notebook
+def test_cells_were_executed_in_order(path):
+    cells = code_cells(read(path))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+
+@by_notebook
+def test_has_fewer_than_15_code_cells(path):
+    assert len(code_cells(read(path))) < 15
+
+
+@by_notebook
+def test_outputs_say_nothing_of_the_machine(path):
+    assert OF_THE_MACHINE.findall(str(texts(read(path)))) == []
+
+
+@by_notebook
+def test_is_tidy(path):
+    assert tidy(read(path)).encode() == path.read_bytes(), "run: workshop.py notebooks --update"
+
+
+@pytest.fixture
+def write_notebook(tmp_path):
+    """A function that writes a notebook with these code cells, and returns its path."""
+
+    def write(*sources):
+        cells = [new_code_cell(source, id=f"code-{n}") for n, source in enumerate(sources)]
+        notebook = new_notebook(cells=[new_markdown_cell("# Ünïcode", id="title"), *cells])
+        path = tmp_path / "01_generated.ipynb"
+        path.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
+        return path
+
+    return write
+
+
+def test_update_writes_the_same_bytes_each_time(write_notebook, capsys):
+    path = write_notebook(
+        "print('a', flush=True)\nprint('ü')",
+        "{'text': 1}",
+        "import matplotlib.pyplot as plt\n\nplt.plot([1, 2]);",
+    )
+    assert update([path]) == 0
+    once = path.read_bytes()
+    assert update([path]) == 0
+    assert path.read_bytes() == once
+    assert capsys.readouterr().out.splitlines() == [
+        "01_generated.ipynb: executing, rewritten",
+        "01_generated.ipynb: executing, unchanged",
+    ]
+    assert once.endswith(b"}\n")
+    assert b"\r" not in once
+    notebook = read(path)
+    assert texts(notebook)[:2] == [["a\nü\n"], ["{'text': 1}"]]
+    assert code_cells(notebook)[2].outputs[0].data["image/png"]
+    assert notebook.metadata.language_info == {"name": "python"}
+    assert [cell.id for cell in notebook.cells] == ["title", "code-0", "code-1", "code-2"]
+
+
+def test_runs_in_this_python_and_in_the_notebooks_folder(write_notebook):
+    path = write_notebook("import os\nimport sys\n\nprint(sys.prefix)\nprint(os.getcwd())")
+    assert texts(executed(path)) == [[f"{sys.prefix}\n{path.parent}\n"]]
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import warnings\n\nwarnings.warn('out of date', DeprecationWarning)", "out of date"),
+        ("import sys\n\nprint('to be seen', file=sys.stderr)", "to be seen"),
+        ("import os\n\nos._exit(1)", "Kernel died"),
+    ],
+    ids=["raises", "warns", "writes to standard error", "ends the kernel"],
+)
+def test_failing_notebook_is_said_and_not_rewritten(write_notebook, capsys, source, problem):
+    path = write_notebook("1 + 1", source, "print('not reached')")
+    before = path.read_bytes()
+    assert update([path]) == 1
+    said = capsys.readouterr().out
+    assert "01_generated.ipynb, cell [2]" in said
+    assert problem in said
+    assert path.read_bytes() == before
+    with pytest.raises(NotebookError, match=problem):
+        executed(path)
+
+
+def test_number_that_no_notebook_has_is_refused(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--update", "99"])
+    assert stopped.value.code == 2
+    assert "invalid choice: '99'" in capsys.readouterr().err
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_stopping_an_update_leaves_no_process_behind(write_notebook, tmp_path, number):
+    started = tmp_path / "started"
+    path = write_notebook(f"open({str(started)!r}, 'w').close()", "import time\n\ntime.sleep(60)")
+    before = path.read_bytes()
+    command = [sys.executable, "-c", UPDATE, str(tmp_path)]
+    options = {"cwd": ROOT, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    with psutil.Popen(command, **options) as run:
+        wait_until(started.exists)
+        family = run.children(recursive=True)
+        run.send_signal(number)
+        _, alive = psutil.wait_procs([run, *family], timeout=30)
+        assert alive == []
+        assert run.returncode == 128 + number
+        assert "Traceback" not in run.stderr.read()
+    assert path.read_bytes() == before
