@@ -1,0 +1,215 @@
+"""The steps' timing logs: load them, join each piece of work with its sign-up, and draw.
+
+All times are in seconds.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "notebooks" / "data"
+STYLE = ROOT / "step1_sync_signup" / "accounts" / "static" / "accounts" / "style.css"
+# One colour for each piece of work, from the style sheet of the page's timeline.
+_, RULES = STYLE.read_text(encoding="utf-8").split("One colour for each piece of work")
+COLOURS = {
+    name.replace("-", " "): colour
+    for name, colour in re.findall(r"--([a-z-]+): (#\w{6});", RULES.split("}")[0])
+}
+FIRST_WORK = ["fetch joke", "resize picture"]  # what a queued task begins with
+
+
+# Load
+
+
+def load(run, own=False):
+    """Return the records of a recorded run, or of `own` sign-ups in the steps' var/ folders.
+
+    A row is a piece of work that has ended. Beside what was logged, it says when the work `began`
+    and `ended`, counted from the beginning of its sign-up's request, and in which `lane` it ran:
+    the request's thread ("request"), another thread, or a worker process. Raises FileNotFoundError
+    when there is nothing to load.
+    """
+    paths = ROOT.glob("step*/var/timings.*.jsonl*") if own else [DATA / f"{run}.jsonl"]
+    records = [record for path in sorted(paths) for record in read(path) if record["end"]]
+    if not records:
+        raise FileNotFoundError("The steps' var/ folders hold no timing logs: sign up first.")
+    return join(pd.DataFrame(records))
+
+
+def read(path):
+    """Return the file's records, without a last one that is still being written."""
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.endswith("\n")]
+
+
+def join(records):
+    """Return the records of all sign-ups whose request has ended, each with what it says of it."""
+    requests = records[records["event"] == "sign-up"].drop_duplicates("sign_up")
+    requests = requests.set_index("sign_up")[["start", "process", "threadName"]]
+    log = records.join(requests.add_prefix("request_"), on="sign_up", how="inner")
+    same_process = log["process"] == log["request_process"]
+    same_thread = same_process & (log["threadName"] == log["request_threadName"])
+    lane = ("thread " + log["threadName"]).mask(same_thread, "request")
+    log["lane"] = lane.where(same_process, "worker process, " + log["threadName"])
+    log["began"] = log["start"] - log["request_start"]
+    log["ended"] = log["end"] - log["request_start"]
+    return log.sort_values("start", ignore_index=True)
+
+
+# Count
+
+
+def sign_ups(log):
+    """Return a row for each sign-up: step, username, when the page was back, when all was done."""
+    groups = log.groupby("sign_up", sort=False)
+    pages = log[log["event"] == "sign-up"].set_index("sign_up")
+    return pages[["step", "username"]].assign(page=pages["elapsed"], done=groups["ended"].max())
+
+
+def typical(log):
+    """Return the records of the sign-up whose page was back after the median time."""
+    pages = sign_ups(log)["page"].sort_values()
+    return log[log["sign_up"] == pages.index[(len(pages) - 1) // 2]]
+
+
+def waited_for(log):
+    """Return what the visitors waited for: the medians of each piece of work, by step.
+
+    Work within other work, such as "create profile" within "save user", is taken out of that one.
+    """
+    work = log[(log["lane"] == "request") & (log["event"] != "sign-up")].reset_index()
+    pairs = work.merge(work, on="sign_up", suffixes=("", "_outer"))
+    within = pairs[
+        (pairs["start"] >= pairs["start_outer"])
+        & (pairs["end"] <= pairs["end_outer"])
+        & (pairs["event"] != pairs["event_outer"])
+    ]
+    inner = within.groupby("index_outer")["elapsed"].sum()
+    work["own"] = work["elapsed"] - work["index"].map(inner).fillna(0)
+    by_sign_up = work.groupby(["step", "sign_up", "event"])["own"].sum().unstack(fill_value=0)
+    return by_sign_up.groupby("step").median()[[e for e in COLOURS if e in by_sign_up]]
+
+
+def level(up, down):
+    """Return how many there are over time, where one comes at each `up` and goes at each `down`."""
+    changes = pd.concat([pd.Series({0.0: 0}), pd.Series(1, index=up), pd.Series(-1, index=down)])
+    return changes.groupby(level=0).sum().sort_index().cumsum()
+
+
+def under_way(log, events):
+    """Return how many of these pieces of work were under way, over the seconds of a burst."""
+    work = log[log["event"].isin(events)]
+    burst = log["request_start"].min()
+    return level(work["start"] - burst, work["end"] - burst)
+
+
+def waiting(log):
+    """Return how many tasks waited in the queue, over the seconds of a burst."""
+    burst = log["request_start"].min()
+    queued = log[log["event"] == "queue"]
+    begun = log[log["event"].isin(FIRST_WORK) & (log["lane"] != "request")]
+    return level(queued["start"] - burst, begun["start"] - burst)
+
+
+def p95(seconds):
+    """Return the 95th percentile."""
+    return seconds.quantile(0.95)
+
+
+# Draw
+
+
+def draw_lanes(ax, records):
+    """Draw one sign-up: a row for each thread or process, a line where the page came back.
+
+    A bar is a piece of work. One within another, such as a receiver within save(), is half as high.
+    """
+    request = records[records["event"] == "sign-up"].iloc[0]
+    work = records[records["event"] != "sign-up"]
+    lanes = sorted(work["lane"].unique(), key=lambda lane: (lane != "request", lane))
+    for event in COLOURS:
+        for record in work[work["event"] == event].itertuples():
+            outer = (work["began"] < record.began) & (work["ended"] > record.ended)
+            ax.barh(
+                lanes.index(record.lane),
+                record.elapsed,
+                left=record.began,
+                height=0.3 if outer[work["lane"] == record.lane].any() else 0.6,
+                color=COLOURS[event],
+                label=event,
+            )
+    ax.axvline(request["ended"], color="black", linestyle="--")
+    ax.annotate(
+        f"the page is back, {request['ended']:.2f} s",
+        (request["ended"], 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        annotation_clip=True,
+        horizontalalignment="right" if request["ended"] > records["ended"].max() / 2 else "left",
+    )
+    ax.set(yticks=range(len(lanes)), yticklabels=lanes, ylim=(len(lanes) - 0.5, -0.5))
+    ax.set(xlabel="seconds since the button was pressed", xlim=(0, None))
+
+
+def draw_stack(ax, seconds):
+    """Draw a bar for each row of `seconds`, its pieces of work one on the other."""
+    seconds.plot.barh(stacked=True, ax=ax, color=COLOURS, width=0.6, legend=False)
+    ax.invert_yaxis()
+    ax.set(xlabel="seconds", ylabel="")
+
+
+def draw_points(ax, groups, colour="black", xscale="linear"):
+    """Draw every point of each group, beside its median (solid) and 95th percentile (dotted)."""
+    for row, values in enumerate(groups.values()):
+        # One below the other in order of time, or points of the same value would hide each other.
+        heights = [row - 0.3 + 0.6 * (i + 0.5) / len(values) for i in range(len(values))]
+        ax.plot(values, heights, "o", color=colour, alpha=0.35, markersize=5)
+        ax.vlines(values.median(), row - 0.4, row + 0.4, color=colour)
+        ax.vlines(p95(values), row - 0.4, row + 0.4, color=colour, linestyle=":")
+        words = f"median {values.median():.3g}\np95 {p95(values):.3g}"
+        ax.text(1.02, row, words, transform=ax.get_yaxis_transform(), verticalalignment="center")
+    ax.set(yticks=range(len(groups)), yticklabels=groups, ylim=(len(groups) - 0.5, -0.5))
+    ax.set(xlabel="seconds", xscale=xscale)
+    if xscale == "log":
+        draw_log_ticks(ax.xaxis)
+    else:
+        ax.set_xlim(0, 1.05 * max(values.max() for values in groups.values()))
+
+
+def draw_level(ax, counts, **options):
+    """Draw a count over time."""
+    ax.step(counts.index, counts, where="post", **options)
+    ax.set(xlabel="seconds since the first sign-up", xlim=(0, None), ylim=(0, None))
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def draw_curves(ax, pictures, column):
+    """Draw what pictures of each format cost by their megapixels: every point, and the medians."""
+    for (kind, rows), marker in zip(pictures.groupby("format"), "os", strict=True):
+        medians = rows.groupby("megapixels")[column].median()
+        [line] = ax.plot(medians, label=kind)
+        ax.plot(rows["megapixels"], rows[column], marker, color=line.get_color(), alpha=0.5)
+    ax.legend()
+    ax.set(xlabel="megapixels", xscale="log", yscale="log")
+    draw_log_ticks(ax.xaxis)
+    draw_log_ticks(ax.yaxis)
+    ax.set_xticks(sorted(set(pictures["megapixels"])))
+
+
+def draw_log_ticks(axis):
+    """Label a logarithmic axis with plain numbers: 1, 2, 5, 10 and so on."""
+    axis.set_major_locator(LogLocator(subs=[1, 2, 5]))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
+
+
+def draw_legend(ax):
+    """Name what the plot shows, once each, below it."""
+    handles, labels = ax.get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    ax.figure.legend(named.values(), named, loc="outside lower center", ncols=len(named))

@@ -1,0 +1,166 @@
+"""The notebooks' module: logs are loaded, joined with their sign-up, counted and drawn."""
+
+import json
+import sys
+
+import pytest
+
+from tools.steps import ROOT, STEPS
+
+sys.path.append(str(ROOT / "notebooks"))
+
+import matplotlib  # noqa: E402
+import timing_log  # noqa: E402
+from matplotlib import pyplot  # noqa: E402
+
+matplotlib.use("Agg")
+
+
+def record(event, start, end, sign_up="1", process=1, thread="Thread-1", step="step4_huey"):
+    return {
+        "step": step,
+        "sign_up": sign_up,
+        "username": f"ada-{sign_up}",
+        "event": event,
+        "start": start,
+        "end": end,
+        "elapsed": end and end - start,
+        "error": "",
+        "process": process,
+        "threadName": thread,
+        "message": "",
+    }
+
+
+# Pressed at 100, back at 101: half a second of hash, then a save with a profile in it.
+SIGN_UP = [
+    record("sign-up", 100, 101.125),
+    record("hash password", 100, 100.5),
+    record("save user", 100.5, 100.875),
+    record("create profile", 100.625, 100.75),
+    record("queue", 100.875, 101),
+    record("queue", 101, 101.125),  # the two tasks
+    record("fetch joke", 101.5, 103, thread="mail_0"),
+    record("resize picture", 102, 107, process=2),
+    record("send mail", 108, None, thread="mail_0"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(timing_log, "ROOT", tmp_path)
+    monkeypatch.setattr(timing_log, "DATA", tmp_path)
+    return tmp_path
+
+
+def write(path, records, last_line=""):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    path.write_text(lines + last_line, encoding="utf-8")
+
+
+@pytest.fixture
+def log(folder):
+    write(folder / "run.jsonl", SIGN_UP)
+    return timing_log.load("run")
+
+
+@pytest.fixture
+def ax():
+    figure, ax = pyplot.subplots()
+    yield ax
+    pyplot.close(figure)
+
+
+def test_record_says_when_and_where_the_work_ran(log):
+    found = {row.event: (row.began, row.ended, row.lane) for row in log.itertuples()}
+    assert found["hash password"] == (0, 0.5, "request")
+    assert found["fetch joke"] == (1.5, 3, "thread mail_0")
+    assert found["resize picture"] == (2, 7, "worker process, Thread-1")
+
+
+def test_work_that_has_not_ended_is_left_out(log):
+    assert "send mail" not in set(log["event"])
+
+
+def test_work_of_a_request_that_has_not_ended_is_left_out(folder):
+    write(folder / "run.jsonl", [*SIGN_UP, record("hash password", 1, 2, sign_up="2")])
+    assert set(timing_log.load("run")["sign_up"]) == {"1"}
+
+
+def test_own_logs_are_those_of_all_steps_and_processes(folder):
+    for number, step in enumerate(STEPS):
+        path = folder / step.name / "var" / f"timings.{number}.jsonl"
+        write(path, [record("sign-up", 1, 2, str(number), step=step.name)], '{"half a li')
+    log = timing_log.load("run", own=True)
+    assert list(log["step"]) == [step.name for step in STEPS]
+
+
+def test_own_logs_that_do_not_exist_are_a_clear_error(folder):
+    with pytest.raises(FileNotFoundError, match="sign up first"):
+        timing_log.load("run", own=True)
+
+
+def test_sign_up_says_when_the_page_was_back_and_all_was_done(log):
+    [row] = timing_log.sign_ups(log).itertuples()
+    assert (row.step, row.username, row.page, row.done) == ("step4_huey", "ada-1", 1.125, 7)
+
+
+def test_typical_sign_up_is_the_one_with_the_median_page_time(folder):
+    records = [record("sign-up", 0, seconds, str(seconds)) for seconds in [9, 1, 2]]
+    write(folder / "run.jsonl", records)
+    assert set(timing_log.typical(timing_log.load("run"))["sign_up"]) == {"2"}
+
+
+def test_wait_is_made_of_the_requests_own_work_and_nothing_is_counted_twice(log):
+    [seconds] = timing_log.waited_for(log).to_dict("records")
+    assert seconds == {
+        "hash password": 0.5,
+        "save user": 0.25,  # without the profile
+        "create profile": 0.125,
+        "queue": 0.25,
+    }
+
+
+def test_work_under_way_is_counted(log):
+    counts = timing_log.under_way(log, ["fetch joke", "resize picture"])
+    assert counts.to_dict() == {0: 0, 1.5: 1, 2: 2, 3: 1, 7: 0}
+
+
+def test_tasks_wait_from_their_queueing_to_their_beginning(log):
+    assert timing_log.waiting(log).to_dict() == {0: 0, 0.875: 1, 1: 2, 1.5: 1, 2: 0}
+
+
+def test_every_piece_of_work_has_the_colour_of_the_page():
+    events = {r["event"] for r in SIGN_UP} - {"sign-up"}
+    assert events == set(timing_log.COLOURS)
+    assert timing_log.COLOURS["fetch joke"] == "#cc79a7"
+
+
+def test_lanes_show_every_piece_of_work_where_it_ran(log, ax):
+    timing_log.draw_lanes(ax, log)
+    lanes = [label.get_text() for label in ax.get_yticklabels()]
+    assert lanes == ["request", "thread mail_0", "worker process, Thread-1"]
+    [resize] = [bar for bar in ax.patches if bar.get_width() == 5]
+    assert (resize.get_x(), round(resize.get_y() + resize.get_height() / 2)) == (2, 2)
+    assert [bar.get_width() for bar in ax.patches if bar.get_height() == 0.3] == [0.125]  # inner
+    assert "the page is back, 1.12 s" in [text.get_text() for text in ax.texts]
+
+
+def test_every_point_is_shown_beside_median_and_95th_percentile(log, ax):
+    values = timing_log.pd.Series([1.0, 2.0, 9.0])
+    timing_log.draw_points(ax, {"step 1": values})
+    [points] = ax.lines
+    assert list(points.get_xdata()) == [1, 2, 9]
+    assert ax.texts[0].get_text() == "median 2\np95 8.3"
+
+
+def test_stack_has_a_bar_for_each_piece_of_work(log, ax):
+    timing_log.draw_stack(ax, timing_log.waited_for(log))
+    assert sum(bar.get_width() for bar in ax.patches) == 1.125
+
+
+def test_level_is_drawn_as_steps(ax):
+    timing_log.draw_level(ax, timing_log.pd.Series([1, 0], index=[0.0, 2.0]), color="black")
+    [line] = ax.lines
+    assert line.get_drawstyle() == "steps-post"
