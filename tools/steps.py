@@ -209,9 +209,13 @@ def server(step, environment, host, port, log_path):
 
 
 @contextmanager
-def consumer(step, environment, log_path):
-    """Run a step's Huey consumer in the background for the length of the block."""
-    with running(manage("run_huey"), log_path, cwd=step.folder, env=environment) as process:
+def consumer(step, environment, log_path, workers=None):
+    """Run a step's Huey consumer in the background for the length of the block.
+
+    It has so many workers, or as many as the step's settings say.
+    """
+    command = manage("run_huey", *(["--workers", str(workers)] if workers else []))
+    with running(command, log_path, cwd=step.folder, env=environment) as process:
         wait_until(
             lambda: "consumer started" in log_path.read_text(encoding="utf-8", errors="replace"),
             process,

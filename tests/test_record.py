@@ -1,0 +1,221 @@
+"""The recording, made for real with one sign-up where the notebooks have thirty."""
+
+import json
+import signal
+import socket
+import subprocess
+import tempfile
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from tools.machine import machine_and_versions
+from tools.record import PICTURES, SEED
+from tools.recording import Recording
+from tools.standins import Standins
+from tools.steps import ROOT, STEPS, free_port
+from tools.timings import SignUp
+from tools.visitor import SignUpRefused
+
+from .test_commands import LIMIT, command, is_free, posix_only, runs_a_server, wait_until
+
+# The steps of each run.
+RUNS = {
+    "one_at_a_time": [step.name for step in STEPS],
+    "burst_step3": ["step3_threading"],
+    "burst_step4_1": ["step4_huey"],
+    "burst_step4_2": ["step4_huey"],
+    "burst_step4_4": ["step4_huey"],
+    "hash_pbkdf2": ["step4_huey"],
+    "hash_argon2id": ["step4_huey"],
+    "pictures": ["step4_huey"],
+    "web_idle_step3": ["step3_threading"],
+    "web_busy_step3": ["step3_threading"],
+    "web_idle_step4": ["step4_huey"],
+    "web_busy_step4": ["step4_huey"],
+}
+by_run = pytest.mark.parametrize("name", RUNS)
+
+
+def record(folder, *options):
+    """Return the finished command, which wrote to the folder or did not."""
+    return subprocess.run(
+        command("record", f"--into={folder}", "--signups=1", "--resize-seconds=0.2", *options),
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=3 * LIMIT,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The data of a recording."""
+    folder = tmp_path_factory.mktemp("data")
+    base_port = free_port()
+    while not all(is_free(base_port + offset) for offset in [1, 2, 3, 4, 10, 25]):
+        base_port = free_port()
+    result = record(folder, f"--base-port={base_port}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+def rows(folder, name):
+    text = (folder / f"{name}.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def recorded(folder):
+    return json.loads((folder / "recorded.json").read_text(encoding="utf-8"))
+
+
+def test_all_files_are_there_and_nothing_else(folder):
+    names = {f"{name}.jsonl" for name in [*RUNS, "pictures_memory"]}
+    assert {path.name for path in folder.iterdir()} == names | {"demo.json", "recorded.json"}
+
+
+@by_run
+def test_run_has_all_work_of_its_sign_ups(folder, name):
+    records = rows(folder, name)
+    assert all(record["end"] and not record["error"] for record in records)
+    assert records == sorted(records, key=lambda record: record["start"])
+    assert sorted({record["step"] for record in records}) == RUNS[name]
+    by_sign_up = sorted(records, key=lambda record: record["sign_up"])
+    sign_ups = [SignUp(group) for _, group in groupby(by_sign_up, lambda r: r["sign_up"])]
+    assert all(sign_up.is_done for sign_up in sign_ups)
+    assert len(sign_ups) == recorded(folder)["runs"][name]["n"] * len(RUNS[name])
+
+
+def test_recorded_json_says_how_and_on_what_each_run_was_made(folder):
+    about = recorded(folder)
+    runs = about.pop("runs")
+    assert about == {"seed": SEED} | machine_and_versions()
+    assert set(runs) == {*RUNS, "pictures_memory"}
+    for name, steps in RUNS.items():
+        assert runs[name]["steps"] == steps
+        assert date.fromisoformat(runs[name]["date"]) <= date.today()
+        settings = runs[name]["settings"]
+        simulated = 0.2 if name.startswith(("one", "burst")) else 0
+        assert settings["simulated_resize_seconds"] == simulated
+        assert (settings["joke_delay"], settings["mail_delay"]) == (0.2, 0.3)
+        assert settings.get("workers", 0) >= 1 or "step4_huey" not in steps
+        assert settings.get("busy_clients", 0) > 1 or "busy" not in name
+    workers = [runs[f"burst_step4_{n}"]["settings"]["workers"] for n in [1, 2, 4]]
+    assert workers == [1, 2, 4]
+    assert len({tuple(runs[n]["settings"]["arrivals"]) for n in runs if "burst" in n}) == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_consumer_has_as_many_workers_as_recorded(folder, workers):
+    records = rows(folder, f"burst_step4_{workers}")
+    threads = {r["threadName"] for r in records if r["event"] in ["resize picture", "send mail"]}
+    assert 1 <= len(threads) <= workers
+
+
+def test_demo_has_the_figures_of_the_same_sign_ups(folder):
+    records = rows(folder, "one_at_a_time")
+    figures = json.loads((folder / "demo.json").read_text(encoding="utf-8"))["steps"]
+    for step in STEPS:
+        sign_ups = [r for r in records if r["step"] == step.name and r["event"] == "sign-up"]
+        assert figures[step.name]["page_seconds"] == [r["elapsed"] for r in sign_ups]
+
+
+def test_hashers_differ(folder):
+    pbkdf2, argon2id = (
+        next(r["elapsed"] for r in rows(folder, f"hash_{name}") if r["event"] == "hash password")
+        for name in ["pbkdf2", "argon2id"]
+    )
+    assert pbkdf2 > 2 * argon2id
+
+
+def test_username_tells_the_picture(folder):
+    names = {record["username"] for record in rows(folder, "pictures")}
+    assert names == {f"{kind}-{megapixels}mp-0" for kind, megapixels in PICTURES}
+
+
+def test_memory_is_that_of_the_thumbnail_alone(folder):
+    taken = {(row["format"], row["megapixels"]): row for row in rows(folder, "pictures_memory")}
+    assert set(taken) == set(PICTURES)
+    assert all(row["seconds"] > 0 for row in taken.values())
+    # A PNG is decoded in full, to three bytes a pixel or four, a JPEG at a fraction of its size.
+    assert 24e6 * 3 < taken["png", 24]["bytes"] < 24e6 * 6
+    assert taken["jpeg", 48]["bytes"] < 48e6 / 2
+
+
+def test_nothing_tells_where_it_was_made(folder):
+    places = [ROOT, folder, Path.home(), tempfile.gettempdir(), "127.0.0.1", "localhost"]
+    for path in folder.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert [str(p) for p in places if json.dumps(str(p)).strip('"') in text] == []
+
+
+def test_only_keeps_the_other_runs(folder, tmp_path):
+    old = recorded(folder) | {"runs": {"hash_pbkdf2": {}, "kept": {}}}
+    (tmp_path / "recorded.json").write_text(json.dumps(old), encoding="utf-8")
+    result = record(tmp_path, "--only", "hashes")
+    assert result.returncode == 0, result.stdout + result.stderr
+    runs = recorded(tmp_path)["runs"]
+    assert set(runs) == {"hash_argon2id", "hash_pbkdf2", "kept"}
+    assert runs["kept"] == {}
+    assert runs["hash_pbkdf2"]["n"] == 1
+
+
+def test_only_refuses_to_mix_machines(tmp_path):
+    path = tmp_path / "recorded.json"
+    other = {"seed": SEED, "runs": {}} | machine_and_versions() | {"machine": "another"}
+    path.write_text(json.dumps(other), encoding="utf-8")
+    result = record(tmp_path, "--only", "web")
+    assert result.returncode == 1
+    assert "of another machine" in result.stdout
+    assert json.loads(path.read_text(encoding="utf-8")) == other
+
+
+def test_failure_leaves_the_old_data(tmp_path):
+    (tmp_path / "recorded.json").write_text("old", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = record(tmp_path, f"--base-port={port - 10}")
+    assert result.returncode == 1
+    assert f"Port {port} can't be used" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+    [left] = tmp_path.iterdir()
+    assert left.read_text(encoding="utf-8") == "old"
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_stopping_leaves_the_old_data_and_no_process(tmp_path, number):
+    old = {"seed": SEED, "runs": {}} | machine_and_versions()
+    (tmp_path / "recorded.json").write_text(json.dumps(old), encoding="utf-8")
+    arguments = command("record", f"--into={tmp_path}", "--only", "web")
+    with psutil.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+        wait_until(lambda: runs_a_server(run))
+        family = run.children(recursive=True)
+        run.send_signal(number)
+        _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
+        assert alive == []
+        assert run.returncode == 128 + number
+    [left] = tmp_path.iterdir()
+    assert json.loads(left.read_text(encoding="utf-8")) == old
+
+
+def test_run_with_failed_or_missing_work_is_refused():
+    events = ["sign-up", "resize picture", "send mail"]
+    whole = [{"event": event, "start": 1, "elapsed": 1, "error": ""} for event in events]
+    failed = [*whole[:2], whole[2] | {"error": "SMTPDataError()"}]
+    with Standins(http_port=0, smtp_port=0) as standins:
+        recording = Recording(Console(quiet=True), standins)
+        for records in [failed, whole[:2]]:
+            with pytest.raises(SignUpRefused):
+                recording.keep("one_at_a_time", STEPS, records, {})
+    assert recording.files == recording.runs == {}
+
+
+def test_clients_that_fail_end_at_once():
+    arguments = command("busy", f"http://127.0.0.1:{free_port()}/", "2")
+    result = subprocess.run(arguments, cwd=ROOT, capture_output=True, timeout=LIMIT)
+    assert result.returncode == 1
