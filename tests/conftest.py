@@ -1,9 +1,10 @@
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from tools.standins import Standins
@@ -37,6 +38,12 @@ class Site:
     def files(self):
         """Return the names of all pictures and thumbnails that the site keeps."""
         return {path.name for path in (self.var_dir / "media").rglob("*.*")}
+
+    def server_processes(self):
+        """Return the server's process; on Windows, the launcher of a virtual environment, too."""
+        address = self.url.removeprefix("http://")
+        processes = psutil.Process().children(recursive=True)
+        return [process for process in processes if address in process.cmdline()]
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +87,29 @@ def site(started_site, standins):
 def picture():
     """A photo of 12 million pixels, as a JPEG's bytes."""
     return make_picture()
+
+
+@contextmanager
+def step_4_site(standins, folder):
+    """Run step 4's site without its consumer; yield it, and the environment to start one in."""
+    step = STEPS[3]
+    environment = step_environment(step, standins, folder / "var")
+    environment |= {"SIMULATED_RESIZE_SECONDS": "0.3", "LEASE_SECONDS": "5", "TMPDIR": str(folder)}
+    migrate(step, environment)
+    with server(step, environment, "127.0.0.1", free_port(), folder / "server.log") as url:
+        yield Site(step, url, folder / "var", standins), environment
+
+
+@pytest.fixture
+def step_4(standins, tmp_path):
+    """Step 4's site without its consumer, and the environment to start one in."""
+    standins.control(joke_delay=0.05, mail_delay=0.05)
+    with step_4_site(standins, tmp_path) as site_and_environment:
+        yield site_and_environment
+
+
+@contextmanager
+def workers(site, environment, name):
+    """Run the site's consumer for the length of the block; its log gets the name."""
+    with consumer(site.step, environment, site.var_dir.parent / name) as process:
+        yield process

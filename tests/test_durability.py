@@ -1,39 +1,26 @@
 """Step 4 loses nothing: real processes, killed at random moments."""
 
 import os
+import sqlite3
 import time
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from random import Random
 
 import pytest
+import requests
 
-from tools.losses import measure
-from tools.steps import STEPS, consumer, free_port, migrate, server, step_environment, stop
+from tools.losses import has_ended, measure
+from tools.steps import STEPS, free_port, server, stop
+from tools.visitor import PASSWORD, Visitor
 
-from .conftest import Site
+from .conftest import workers
+from .test_contract import mail_to, user_count, wait_for
 
 SIGN_UPS = 40
 KILLS = int(os.environ.get("KILLS", "10"))  # more for a longer run
 SEED = int(os.environ.get("SEED", "1"))
 LIMIT = 600  # seconds, for what never happens
-
-
-@pytest.fixture
-def step_4(standins, tmp_path):
-    """Step 4's site without its consumer, and the environment to start one in."""
-    step = STEPS[3]
-    environment = step_environment(step, standins, tmp_path / "var")
-    environment |= {"SIMULATED_RESIZE_SECONDS": "0.3", "LEASE_SECONDS": "5"}
-    standins.control(joke_delay=0.05, mail_delay=0.05)
-    migrate(step, environment)
-    with server(step, environment, "127.0.0.1", free_port(), tmp_path / "server.log") as url:
-        yield Site(step, url, tmp_path / "var", standins), environment
-
-
-@contextmanager
-def workers(site, environment, name):
-    with consumer(site.step, environment, site.var_dir.parent / name) as process:
-        yield process
 
 
 def wait_for_all(condition, visitors):
@@ -121,6 +108,55 @@ def test_sign_up_survives_a_queue_that_is_no_database(step_4, picture):
         path.unlink()
     with workers(site, environment, "consumer.log"):
         wait_for_all(is_done, [visitor])
+
+
+@contextmanager
+def locked(path):
+    """Let nobody else write to an SQLite database for the length of the block."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def kill_server(site):
+    for process in site.server_processes():
+        process.kill()
+        wait_for(lambda process=process: has_ended(process))
+
+
+def queued_tasks(site):
+    with closing(sqlite3.connect(site.var_dir / "huey.sqlite3")) as queue:
+        return queue.execute("SELECT id FROM task").fetchall()
+
+
+def make_older(site):
+    """Make all sign-ups an hour older: the repair leaves those of the last ten seconds alone."""
+    with closing(sqlite3.connect(site.var_dir / "db.sqlite3")) as database, database:
+        database.execute("UPDATE accounts_user SET date_joined = datetime(date_joined, '-1 hour')")
+
+
+def test_server_killed_between_the_commit_and_the_queue_loses_nothing(step_4, picture):
+    site, environment = step_4
+    visitor = site.visitor()
+    with ThreadPoolExecutor() as threads:
+        with locked(site.var_dir / "huey.sqlite3"):  # for which the server waits five seconds
+            answer = threads.submit(visitor.sign_up, picture)
+            wait_for(lambda: user_count(site, username=visitor.username))
+            kill_server(site)
+        with pytest.raises(requests.ConnectionError):
+            answer.result()
+    assert queued_tasks(site) == []
+    make_older(site)
+    log = site.var_dir.parent / "server-2.log"
+    with (
+        server(site.step, environment, "127.0.0.1", free_port(), log) as url,
+        workers(site, environment, "consumer.log"),
+    ):
+        visitor = Visitor(url, visitor.username)
+        visitor.post("/login/", {"username": visitor.username, "password": PASSWORD})
+        wait_for_all(is_done, [visitor])
+        assert visitor.thumbnail().size == (300, 225)
+    assert len(mail_to(site, visitor)) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")

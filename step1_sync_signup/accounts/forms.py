@@ -3,6 +3,7 @@ from uuid import uuid4
 from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.core.exceptions import ValidationError
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Lower
@@ -83,12 +84,18 @@ class SignUpForm(BaseUserCreationForm):
         with timed("hash password", self.instance):
             # Before the transaction: hashing would hold the database's write lock meanwhile.
             user = super().save(commit=False)
-        with transaction.atomic():
-            with timed("save user", user):
-                user.save()
-            create_profile(user)
-            # After the user: when the name or the address is taken, no file is left behind.
-            if self.cleaned_data["picture"]:
-                user.profile.picture = self.cleaned_data["picture"]
-                user.profile.save(update_fields=["picture"])
+        picture = self.cleaned_data["picture"]
+        try:
+            with transaction.atomic():
+                with timed("save user", user):
+                    user.save()
+                create_profile(user)
+                # After the user: when the name or the address is taken, no file is left behind.
+                if picture:
+                    user.profile.picture = picture
+                    user.profile.save(update_fields=["picture"])
+        except Exception:
+            if picture:  # a rollback leaves the file, and a full disk the first part of it
+                default_storage.delete(f"pictures/{picture.name}")
+            raise
         return user

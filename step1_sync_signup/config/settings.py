@@ -94,6 +94,10 @@ CSRF_COOKIE_NAME = f"{STEP}_csrftoken"
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 MEDIA_ROOT = VAR_DIR / "media"
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "accounts.uploads.NamelessUploadHandler",
+]
 
 EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 EMAIL_HOST = env("EMAIL_HOST", default="localhost")

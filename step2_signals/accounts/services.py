@@ -1,5 +1,6 @@
 import logging
 import time
+from contextlib import suppress
 from io import BytesIO
 from uuid import uuid4
 
@@ -79,15 +80,20 @@ def resize_profile_image(profile):
     """
     if not profile.picture:
         return False
+    name = f"{uuid4().hex}.jpg"
     try:
         with timed("resize picture", profile.user):
             time.sleep(settings.SIMULATED_RESIZE_SECONDS)
             replaced = profile.thumbnail.name
             thumbnail = make_thumbnail(profile.picture)
-            profile.thumbnail.save(f"{uuid4().hex}.jpg", thumbnail, save=False)
+            profile.thumbnail.save(name, thumbnail, save=False)
     except Exception as error:  # what a broken picture makes Pillow raise is not documented
         logger.exception("The picture of %s could not be resized", profile.user)
-        Profile.objects.filter(pk=profile.pk).update(picture_error=reason(error))
+        Profile.objects.filter(pk=profile.pk, picture=profile.picture.name).update(
+            picture_error=reason(error)
+        )
+        with suppress(OSError):
+            profile.thumbnail.storage.delete(f"thumbnails/{name}")  # what a full disk took of it
         return False
     # update() sends no post_save, and finds no row if the picture was replaced meanwhile.
     saved = Profile.objects.filter(pk=profile.pk, picture=profile.picture.name).update(

@@ -6,6 +6,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection
 from django.db.models import Value
 from django.db.models.functions import Lower
+from django.db.models.signals import post_save
 from PIL import Image
 
 from accounts import forms
@@ -163,6 +164,28 @@ def test_user_whose_picture_cannot_be_stored_is_not_saved(monkeypatch):
     assert form.is_valid()
     with pytest.raises(OSError, match="No space"):
         form.save()
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_picture_of_a_user_who_could_not_be_saved_is_not_kept(media_root):
+    stored = []
+
+    def fail(instance, **kwargs):
+        if instance.picture:
+            stored.extend(files_in(media_root))
+            raise RuntimeError("the database's disk is full")
+
+    form = sign_up_form(upload())
+    assert form.is_valid()
+    post_save.connect(fail, sender=Profile)
+    try:
+        with pytest.raises(RuntimeError):
+            form.save()
+    finally:
+        post_save.disconnect(fail, sender=Profile)
+    assert len(stored) == 1
+    assert files_in(media_root) == []
     assert not User.objects.exists()
 
 

@@ -204,6 +204,28 @@ def test_thumbnail_that_cannot_be_stored_leaves_the_reason(user, media_root):
     assert reloaded(user).picture_state == "failed"
 
 
+def test_thumbnail_that_was_stored_in_part_is_not_kept(user, media_root, monkeypatch):
+    class HalfWritten(ContentFile):
+        def chunks(self, chunk_size=None):
+            yield self.read(10)
+            raise OSError("No space left on device")
+
+    monkeypatch.setattr(services, "make_thumbnail", lambda picture: HalfWritten(b"x" * 1000))
+    assert resize_profile_image(user.profile) is False
+    assert reloaded(user).picture_error == "No space left on device"
+    assert list((media_root / "thumbnails").iterdir()) == []
+
+
+def test_failure_of_a_picture_is_not_laid_to_the_one_that_replaced_it(user, monkeypatch):
+    def fail(picture):
+        Profile.objects.filter(user=user).update(picture="pictures/another.jpeg")
+        raise OSError("no such file")
+
+    monkeypatch.setattr(services, "make_thumbnail", fail)
+    assert resize_profile_image(user.profile) is False
+    assert reloaded(user).picture_state == "waiting"
+
+
 def test_profile_without_a_picture_needs_no_resize(user):
     user.profile.picture = ""
     assert resize_profile_image(user.profile) is False

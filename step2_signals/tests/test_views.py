@@ -8,7 +8,7 @@ from accounts.models import Profile, User
 from accounts.services import resize_profile_image, send_welcome_email
 from accounts.timing import timed
 
-from .factories import PASSWORD, sign_up, sign_up_data, upload
+from .factories import PASSWORD, picture_content, sign_up, sign_up_data, upload
 
 
 def test_stranger_sees_the_landing_page(client, db):
@@ -57,6 +57,13 @@ def test_who_is_signed_in_is_sent_home(client, db):
     sign_up(client)
     assertRedirects(client.get(reverse("sign_up")), reverse("home"))
     assertRedirects(client.post(reverse("sign_up"), sign_up_data()), reverse("home"))
+
+
+@pytest.mark.django_db
+def test_large_picture_may_have_a_name_of_any_length(client):
+    large = picture_content() + bytes(3_000_000)  # goes by way of a temporary file
+    data = sign_up_data() | {"picture": upload(large, name="me." + "j" * 300)}
+    assert client.post(reverse("sign_up"), data).status_code == 302
 
 
 def test_invalid_form_says_that_the_picture_is_to_be_chosen_again(client, db):

@@ -1,0 +1,267 @@
+"""Step 4 goes on when what it needs fails for a while, and then does what it owes."""
+
+import re
+import sqlite3
+import sys
+from contextlib import closing, contextmanager
+from io import BytesIO
+from random import Random
+
+import psutil
+import pytest
+from PIL import Image
+
+from tools.standins import Standins
+from tools.visitor import PASSWORD, make_picture
+
+from .conftest import step_4_site, workers
+from .test_contract import home_says, mail_to, user_count, wait_for
+from .test_durability import is_done, make_older, wait_for_all
+
+LONG_LEASE = {"LEASE_SECONDS": "60"}  # longer than a try at a server that hangs
+NO_WAIT = {"joke_delay": 0, "mail_delay": 0}
+
+
+# The joke API and the mail server
+
+
+@pytest.mark.parametrize(
+    ("what", "failures"),
+    [
+        ("joke_failure", ["500", "reset", "garbage", "hang"]),
+        ("mail_failure", ["4xx", "5xx", "reset", "garbage", "hang"]),
+    ],
+)
+def test_sign_ups_during_an_outage_are_answered_and_done_afterwards(
+    step_4, picture, what, failures
+):
+    site, environment = step_4
+    visitors = []
+    with workers(site, environment | LONG_LEASE, "consumer.log"):
+        for failure in failures:
+            site.standins.control(**{what: failure})
+            visitors.append(site.visitor())
+            assert visitors[-1].sign_up(picture).status_code == 302
+            home_says(visitors[-1], f"<h1>{visitors[-1].username}</h1>")
+            home_says(visitors[-1], 'data-welcome="retrying"')
+        site.standins.control(**{what: None})
+        wait_for_all(is_done, visitors)
+    assert [len(mail_to(site, visitor)) for visitor in visitors] == [1] * len(visitors)
+    assert all(visitor.thumbnail() for visitor in visitors)
+
+
+@pytest.mark.parametrize(
+    ("up", "down"), [("smtp_port", "http_port"), ("http_port", "smtp_port")], ids=["joke", "mail"]
+)
+def test_sign_up_while_nothing_listens_is_answered_and_done_afterwards(tmp_path, picture, up, down):
+    with Standins(http_port=0, smtp_port=0) as first:
+        ports = {up: getattr(first, up), down: getattr(first, down)}
+    with step_4_site(first, tmp_path) as (site, environment), workers(site, environment, "log"):
+        visitor = site.visitor()
+        with Standins(**{up: ports[up], down: 0}, **NO_WAIT) as before:
+            assert visitor.sign_up(picture).status_code == 302
+            home_says(visitor, 'data-welcome="retrying"')
+            home_says(visitor, 'data-picture="done"')
+        with Standins(**ports, **NO_WAIT) as after:
+            wait_for_all(is_done, [visitor])
+        assert [mail["to"] for mail in before.inbox + after.inbox] == [[visitor.email]]
+
+
+# A disk that is full
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits a process that runs")
+
+
+@contextmanager
+def full_disk(process, size):
+    """Let the process write no file beyond so many bytes, as on a disk without space."""
+    soft, hard = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        process.rlimit(psutil.RLIMIT_FSIZE, (soft, hard))
+
+
+def noise(size):
+    """Return a JPEG that stays large however small it is scaled."""
+    content = BytesIO()
+    Image.frombytes("RGB", size, Random(1).randbytes(3 * size[0] * size[1])).save(content, "JPEG")
+    return content.getvalue()
+
+
+def log_of(site, name="server.log"):
+    return (site.var_dir.parent / name).read_text(encoding="utf-8", errors="replace")
+
+
+def rows(site, query):
+    with closing(sqlite3.connect(site.var_dir / "db.sqlite3")) as database:
+        return database.execute(query).fetchall()
+
+
+def empty_write_ahead_log(site, name):
+    """Bring the database's -wal file down to nothing; return whether nobody's reading hindered."""
+    with closing(sqlite3.connect(site.var_dir / name, timeout=0)) as database:
+        [busy, *_] = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
+@on_linux
+@pytest.mark.parametrize("padding", [0, 3_000_000], ids=["in memory", "in a temporary file"])
+def test_picture_that_the_disk_has_no_room_for_leaves_nothing_behind(step_4, picture, padding):
+    site, environment = step_4
+    [process], visitor, folder = site.server_processes(), site.visitor(), site.var_dir.parent
+    picture += b"\0" * padding
+    with full_disk(process, 1_000_000):
+        assert visitor.sign_up(picture).status_code == 500
+    assert re.search(r"^OSError: .*File too large", log_of(site), re.MULTILINE)
+    assert rows(site, "SELECT id FROM accounts_user") == []
+    assert site.files() == set()
+    assert visitor.sign_up(picture).status_code == 302
+    # Python collects the failed upload, and its file with it, in its own time.
+    wait_for(lambda: visitor.get("/").ok and not list(folder.glob("*.upload*")))
+    with workers(site, environment, "consumer.log"):
+        wait_for_all(is_done, [visitor])
+
+
+@on_linux
+def test_picture_of_a_sign_up_that_could_not_be_committed_is_not_kept(step_4):
+    site, _ = step_4
+    [process] = site.server_processes()
+    first, visitor = site.visitor(), site.visitor()
+    assert first.sign_up().status_code == 302  # the database's files are there, and open
+    with full_disk(process, 16_000):
+        assert visitor.sign_up(make_picture((120, 90))).status_code == 500
+    assert "OperationalError: disk I/O error" in log_of(site)
+    assert user_count(site, username=visitor.username) == 0
+    assert site.files() == set()
+
+
+@on_linux
+def test_sign_up_on_a_full_disk_is_refused_or_complete(step_4):
+    site, environment = step_4
+    [process] = site.server_processes()
+    visitors, answers = [], []
+    # More and more gets written: nothing, the user's rows, the tasks, the session, everything.
+    for size in range(20_000, 70_000, 6_000):
+        wait_for(lambda: empty_write_ahead_log(site, "db.sqlite3"))
+        visitors.append(visitor := site.visitor())
+        log = log_of(site)
+        with full_disk(process, size):
+            answers.append(visitor.sign_up())
+        assert answers[-1].status_code == 302 or "Traceback" in log_of(site).removeprefix(log)
+        saved = user_count(site, username=visitor.username)
+        assert saved or answers[-1].status_code == 500
+        without_profile = "SELECT id FROM accounts_user EXCEPT SELECT user_id FROM accounts_profile"
+        assert rows(site, without_profile) == []
+        if saved:
+            visitor.post("/login/", {"username": visitor.username, "password": PASSWORD})
+        else:
+            assert visitor.sign_up().status_code == 302
+    assert {answers[0].status_code, answers[-1].status_code} == {500, 302}
+    make_older(site)
+    with workers(site, environment, "consumer.log"):
+        for visitor in visitors:
+            home_says(visitor, 'data-welcome="done"')
+    assert [len(mail_to(site, visitor)) for visitor in visitors] == [1] * len(visitors)
+
+
+@on_linux
+def test_thumbnail_that_the_disk_has_no_room_for_leaves_its_reason(step_4):
+    site, environment = step_4
+    visitor, picture = site.visitor(), noise((300, 300))
+    with workers(site, environment, "consumer.log") as process:
+
+        def suspended_while_idle():
+            process.suspend()
+            idle = empty_write_ahead_log(site, "huey.sqlite3")
+            if not idle:
+                process.resume()
+            return idle
+
+        wait_for(suspended_while_idle)
+        assert visitor.sign_up(picture).status_code == 302
+        [original] = site.files()
+        wait_for(lambda: empty_write_ahead_log(site, "db.sqlite3"))
+        with full_disk(process, 40_000):
+            process.resume()
+            home_says(visitor, 'data-picture="failed"')
+            home_says(visitor, "File too large")
+            home_says(visitor, 'data-welcome="done"')
+    assert "OSError: [Errno 27] File too large" in log_of(site, "consumer.log")
+    assert visitor.thumbnail() is None
+    assert site.files() == {original}
+
+
+@on_linux
+def test_workers_go_on_when_a_full_disk_has_room_again(step_4, picture):
+    site, environment = step_4
+    visitor = site.visitor()
+    with workers(site, environment, "consumer.log") as process:
+        with full_disk(process, 4_000):
+            assert visitor.sign_up(picture).status_code == 302
+            wait_for(lambda: "disk I/O error" in log_of(site, "consumer.log"))
+            assert not is_done(visitor)
+        wait_for_all(is_done, [visitor])
+    assert len(mail_to(site, visitor)) == 1
+
+
+# Pictures that are not what they were when their task was queued
+
+UPRIGHT = make_picture((300, 400))
+
+
+def stored_picture(site):
+    [path] = (site.var_dir / "media" / "pictures").iterdir()
+    return path
+
+
+def test_picture_that_was_deleted_is_said_to_have_failed(step_4, picture):
+    site, environment = step_4
+    visitor = site.visitor()
+    visitor.sign_up(picture)
+    stored_picture(site).unlink()
+    with workers(site, environment, "consumer.log"):
+        home_says(visitor, 'data-picture="failed"')
+        home_says(visitor, "could not be resized: [Errno 2] No such file or directory")
+        home_says(visitor, 'data-welcome="done"')
+    assert len(mail_to(site, visitor)) == 1
+
+
+def test_thumbnail_is_of_the_file_that_is_there_when_the_task_runs(step_4, picture):
+    site, environment = step_4
+    visitor = site.visitor()
+    visitor.sign_up(picture)
+    stored_picture(site).write_bytes(UPRIGHT)
+    with workers(site, environment, "consumer.log"):
+        wait_for_all(is_done, [visitor])
+    assert visitor.thumbnail().size == (225, 300)
+
+
+@pytest.mark.parametrize("old_one", ["kept", "deleted"])
+def test_picture_that_is_replaced_while_it_is_resized_is_resized_in_the_end(
+    step_4, picture, old_one
+):
+    site, environment = step_4
+    visitor = site.visitor()
+    visitor.sign_up(picture)
+    old = stored_picture(site)
+    (old.parent / "new.jpeg").write_bytes(UPRIGHT)
+
+    def replaced():
+        with closing(sqlite3.connect(site.var_dir / "db.sqlite3")) as database, database:
+            return database.execute(
+                "UPDATE accounts_profile SET picture = 'pictures/new.jpeg'"
+                " WHERE picture_leased_until IS NOT NULL AND picture_resized_at IS NULL"
+            ).rowcount
+
+    with workers(site, environment | {"SIMULATED_RESIZE_SECONDS": "3"}, "consumer-1.log"):
+        wait_for(replaced)
+        if old_one == "deleted":
+            old.unlink()
+        wait_for(lambda: "- resize picture" in log_of(site, "consumer-1.log"))
+    make_older(site)
+    with workers(site, environment, "consumer-2.log"):
+        home_says(visitor, 'data-picture="done"')
+    assert visitor.thumbnail().size == (225, 300)
+    assert len(list((site.var_dir / "media" / "thumbnails").iterdir())) == 1
