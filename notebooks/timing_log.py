@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "notebooks" / "data"
+STEPS = sorted(path.name for path in ROOT.glob("step[1-4]_*"))
 STYLE = ROOT / "step1_sync_signup" / "accounts" / "static" / "accounts" / "style.css"
 # One colour for each piece of work, from the style sheet of the page's timeline.
 _, RULES = STYLE.read_text(encoding="utf-8").split("One colour for each piece of work")
@@ -25,19 +26,20 @@ FIRST_WORK = ["fetch joke", "resize picture"]  # what a queued task begins with
 # Load
 
 
-def load(run, own=False):
+def load(run, own=False, steps=None):
     """Return the records of a recorded run, or of `own` sign-ups in the steps' var/ folders.
 
     A row is a piece of work that has ended. Beside what was logged, it says when the work `began`
     and `ended`, counted from the beginning of its sign-up's request, and in which `lane` it ran:
-    the request's thread ("request"), another thread, or a worker process. Raises FileNotFoundError
-    when there is nothing to load.
+    the request's thread ("request"), another thread, or a worker process. With `steps`, only
+    theirs. Raises FileNotFoundError when one of them has no logs.
     """
     paths = ROOT.glob("step*/var/timings.*.jsonl*") if own else [DATA / f"{run}.jsonl"]
     records = [record for path in sorted(paths) for record in read(path) if record["end"]]
-    if not records:
-        raise FileNotFoundError("The steps' var/ folders hold no timing logs: sign up first.")
-    return join(pd.DataFrame(records))
+    if missing := set(steps or []).difference(record["step"] for record in records):
+        raise FileNotFoundError(f"No timing logs of {', '.join(sorted(missing))}: sign up there.")
+    log = join(pd.DataFrame(records))
+    return log[log["step"].isin(steps or log["step"])]
 
 
 def read(path):
@@ -189,10 +191,14 @@ def draw_level(ax, counts, **options):
 
 
 def draw_curves(ax, pictures, column):
-    """Draw what pictures of each format cost by their megapixels: every point, and the medians."""
+    """Draw what pictures of each format cost, by their megapixels.
+
+    Every point, beside the medians (solid) and 95th percentiles (dotted).
+    """
     for (kind, rows), marker in zip(pictures.groupby("format"), "os", strict=True):
-        medians = rows.groupby("megapixels")[column].median()
-        [line] = ax.plot(medians, label=kind)
+        sizes = rows.groupby("megapixels")[column]
+        [line] = ax.plot(sizes.median(), label=kind)
+        ax.plot(p95(sizes), color=line.get_color(), linestyle=":")
         ax.plot(rows["megapixels"], rows[column], marker, color=line.get_color(), alpha=0.5)
     ax.legend()
     ax.set(xlabel="megapixels", xscale="log", yscale="log")

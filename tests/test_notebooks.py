@@ -1,20 +1,26 @@
 """The notebooks run without a warning, and what they show is what they output today."""
 
+import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 
 import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+import timing_log
 from tools.notebooks import NotebookError, executed, main, notebooks, tidy, update
-from tools.steps import ROOT
+from tools.steps import ROOT, STEPS
 
 from .test_commands import posix_only, wait_until
 
+DATA = ROOT / "notebooks" / "data"
+RECORDED = json.loads((DATA / "recorded.json").read_text(encoding="utf-8"))
 by_notebook = pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 UPDATE = """
 import sys
@@ -69,6 +75,68 @@ def test_has_fewer_than_15_code_cells(path):
 @by_notebook
 def test_outputs_say_nothing_of_the_machine(path):
     assert OF_THE_MACHINE.findall(str(texts(read(path)))) == []
+
+
+@by_notebook
+def test_every_link_leads_to_a_file(path):
+    text = "".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    links = [link for link in re.findall(r"\]\((.*?)\)", text) if "://" not in link]
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", RECORDED["runs"])
+def test_recorded_run_is_what_is_said_of_it(name):
+    run = RECORDED["runs"][name]
+    lines = (DATA / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    if name == "pictures_memory":
+        assert len(records) == run["n"]
+    else:
+        requests = Counter(r["step"] for r in records if r["event"] == "sign-up")
+        assert requests == dict.fromkeys(run["steps"], run["n"])
+    assert run["date"] and run["settings"]
+
+
+def test_recorded_sign_ups_are_those_of_the_readmes_table():
+    assert RECORDED["runs"]["one_at_a_time"]["n"] >= 30
+    demo = json.loads((DATA / "demo.json").read_text(encoding="utf-8"))
+    assert (demo["machine"], demo["versions"]) == (RECORDED["machine"], RECORDED["versions"])
+    pages = {step.name: [] for step in STEPS}
+    for line in (DATA / "one_at_a_time.jsonl").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        if record["event"] == "sign-up":
+            pages[record["step"]].append(record["elapsed"])
+    assert pages == {step.name: demo["steps"][step.name]["page_seconds"] for step in STEPS}
+
+
+@pytest.fixture
+def own_logs(tmp_path):
+    """A copy of the notebooks beside steps whose var/ folders hold the recorded sign-ups."""
+    folder = tmp_path / "notebooks"
+    shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    style = timing_log.STYLE.relative_to(ROOT)
+    (tmp_path / style).parent.mkdir(parents=True)
+    shutil.copy(ROOT / style, tmp_path / style)
+    recorded = folder / "data" / "one_at_a_time.jsonl"
+    lines = recorded.read_text(encoding="utf-8").splitlines(keepends=True)
+    recorded.unlink()
+    for step in STEPS:
+        own = [line for line in lines if step.name in line]
+        path = tmp_path / step.name / "var" / "timings.1.jsonl"
+        path.parent.mkdir(parents=True)
+        path.write_text("".join(own), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in notebooks() if "OWN" in str(read(path))], ids=lambda path: path.stem
+)
+def test_own_logs_are_plotted_when_the_first_cell_says_so(path, own_logs):
+    own = own_logs / path.name
+    text = own.read_text(encoding="utf-8")
+    assert text.count("OWN = False") == 1
+    own.write_text(text.replace("OWN = False", "OWN = True"), encoding="utf-8")
+    assert texts(executed(own)) == texts(read(path))
 
 
 @by_notebook

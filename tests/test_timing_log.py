@@ -1,17 +1,14 @@
 """The notebooks' module: logs are loaded, joined with their sign-up, counted and drawn."""
 
 import json
-import sys
 
+import matplotlib
+import pandas as pd
 import pytest
+from matplotlib import pyplot
 
-from tools.steps import ROOT, STEPS
-
-sys.path.append(str(ROOT / "notebooks"))
-
-import matplotlib  # noqa: E402
-import timing_log  # noqa: E402
-from matplotlib import pyplot  # noqa: E402
+import timing_log
+from tools.steps import STEPS
 
 matplotlib.use("Agg")
 
@@ -97,8 +94,15 @@ def test_own_logs_are_those_of_all_steps_and_processes(folder):
 
 
 def test_own_logs_that_do_not_exist_are_a_clear_error(folder):
-    with pytest.raises(FileNotFoundError, match="sign up first"):
-        timing_log.load("run", own=True)
+    with pytest.raises(FileNotFoundError, match="No timing logs of step4_huey: sign up there"):
+        timing_log.load("run", own=True, steps=["step4_huey"])
+
+
+def test_only_the_steps_asked_for_are_loaded(folder):
+    records = [record("sign-up", 1, 2, step.name, step=step.name) for step in STEPS]
+    write(folder / "run.jsonl", records)
+    log = timing_log.load("run", steps=["step1_sync_signup", "step3_threading"])
+    assert list(log["step"]) == ["step1_sync_signup", "step3_threading"]
 
 
 def test_sign_up_says_when_the_page_was_back_and_all_was_done(log):
@@ -148,7 +152,7 @@ def test_lanes_show_every_piece_of_work_where_it_ran(log, ax):
 
 
 def test_every_point_is_shown_beside_median_and_95th_percentile(log, ax):
-    values = timing_log.pd.Series([1.0, 2.0, 9.0])
+    values = pd.Series([1.0, 2.0, 9.0])
     timing_log.draw_points(ax, {"step 1": values})
     [points] = ax.lines
     assert list(points.get_xdata()) == [1, 2, 9]
@@ -161,6 +165,21 @@ def test_stack_has_a_bar_for_each_piece_of_work(log, ax):
 
 
 def test_level_is_drawn_as_steps(ax):
-    timing_log.draw_level(ax, timing_log.pd.Series([1, 0], index=[0.0, 2.0]), color="black")
+    timing_log.draw_level(ax, pd.Series([1, 0], index=[0.0, 2.0]), color="black")
     [line] = ax.lines
     assert line.get_drawstyle() == "steps-post"
+
+
+def test_curves_show_points_medians_and_95th_percentiles(ax):
+    rows = [
+        {"format": kind, "megapixels": megapixels, "seconds": megapixels * factor}
+        for kind, slower in [("jpeg", 1), ("png", 10)]
+        for megapixels in [1, 12]
+        for factor in [slower, 2 * slower, 9 * slower]
+    ]
+    timing_log.draw_curves(ax, pd.DataFrame(rows), "seconds")
+    medians, p95s, points = ax.lines[3:]
+    assert list(medians.get_ydata()) == [20, 240]
+    assert list(p95s.get_ydata()) == pytest.approx([83, 996])
+    assert list(points.get_ydata()) == [10, 20, 90, 120, 240, 1080]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["jpeg", "png"]

@@ -5,7 +5,9 @@ import hashlib
 import json
 import re
 import signal
+import subprocess
 import sys
+from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,8 +24,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .browser import NoBrowser, open_browser
 from .race import RaceHandler, Races
 from .standins import Standins
-from .steps import ROOT, STEPS, StartError, consumer, free_port, migrate, server, step_environment
-from .visitor import PASSWORD, make_picture
+from .steps import (
+    ROOT,
+    STEPS,
+    StartError,
+    consumer,
+    free_port,
+    manage,
+    migrate,
+    server,
+    step_environment,
+)
+from .visitor import PASSWORD, Visitor, make_picture
 from .web import LOOPBACK, listen, render, serve
 
 FOLDER = ROOT / "screenshots"
@@ -72,7 +84,9 @@ class Stage:
         """Take a picture of the page, from its top to the end of the element `last`."""
         body, end = page.locator("body").bounding_box(), page.locator(last).bounding_box()
         height = end["y"] + end["height"] + (0 if last == "body" else MARGIN)
-        picture = page.screenshot(full_page=True, clip=body | {"height": height})
+        self.keep(page.screenshot(full_page=True, clip=body | {"height": height}), name)
+
+    def keep(self, picture, name):
         with Image.open(BytesIO(picture)) as image:  # Pillow packs it tighter than the browser
             image.convert("RGB").save(FOLDER / name, optimize=True)
         self.progress.advance(self.task)
@@ -227,6 +241,45 @@ def inbox(stage):
     page = stage.open()
     page.goto(stage.standins.http_url)
     stage.save(page, "inbox.png", "article:nth-of-type(2)")
+
+
+@takes({"step4_admin.png": ["step4_huey/accounts/admin.py", "step4_huey/accounts/models.py"]})
+def admin(stage):
+    """Let a picture fail that is cut off in the middle, and look at it as an administrator."""
+    step = STEPS[3]
+    url, var_dir = stage.sites[step]
+    picture = make_picture()
+    visitor = Visitor(url, "grace")
+    visitor.sign_up(picture[: len(picture) // 2])
+    account = {"USERNAME": "admin", "EMAIL": "admin@example.com", "PASSWORD": PASSWORD}
+    environment = {f"DJANGO_SUPERUSER_{name}": value for name, value in account.items()}
+    subprocess.run(
+        manage("createsuperuser", "--noinput"),
+        cwd=step.folder,
+        env=step_environment(step, stage.standins, var_dir) | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    page = stage.open()
+    page.goto(f"{url}/admin/accounts/profile/")
+    page.get_by_label("Username").fill(account["USERNAME"])
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    while page.get_by_text("failed").count() == 0 or page.get_by_text("waiting").count():
+        page.wait_for_timeout(500)
+        page.reload()
+    page.locator("select[name=action]").select_option("start_again")
+    stage.save(page, "step4_admin.png", "#changelist")
+
+
+@takes({"comparison.png": ["notebooks/05_comparison.ipynb"]})
+def comparison(stage):
+    """Keep the first plot of the notebook that compares the steps."""
+    notebook = json.loads((ROOT / "notebooks" / "05_comparison.ipynb").read_text(encoding="utf-8"))
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    plot = next(o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {}))
+    stage.keep(b64decode(plot), "comparison.png")
 
 
 RACE = ["tools/race.py", "tools/timings.py", "tools/visitor.py", "tools/templates/race.*", STYLE]
