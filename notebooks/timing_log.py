@@ -79,7 +79,7 @@ def typical(log):
 
 
 def waited_for(log):
-    """Return what the visitors waited for: the medians of each piece of work, by step.
+    """Return what the visitors waited for: the medians of each piece of work, by step, in order.
 
     Work within other work, such as "create profile" within "save user", is taken out of that one.
     """
@@ -93,7 +93,8 @@ def waited_for(log):
     inner = within.groupby("index_outer")["elapsed"].sum()
     work["own"] = work["elapsed"] - work["index"].map(inner).fillna(0)
     by_sign_up = work.groupby(["step", "sign_up", "event"])["own"].sum().unstack(fill_value=0)
-    return by_sign_up.groupby("step").median()[[e for e in COLOURS if e in by_sign_up]]
+    in_order = work.groupby("event")["began"].median().sort_values().index
+    return by_sign_up.groupby("step").median()[in_order]
 
 
 def level(up, down):
@@ -103,10 +104,12 @@ def level(up, down):
 
 
 def under_way(log, events):
-    """Return how many of these pieces of work were under way, over the seconds of a burst."""
+    """Return how many jobs with these pieces of work were under way in the seconds of a burst."""
     work = log[log["event"].isin(events)]
     burst = log["request_start"].min()
-    return level(work["start"] - burst, work["end"] - burst)
+    # A joke and its mail are one job, and so are not counted as two.
+    jobs = work.groupby(["sign_up", work["event"] == "resize picture"])
+    return level(jobs["start"].min() - burst, jobs["end"].max() - burst)
 
 
 def waiting(log):
@@ -161,6 +164,8 @@ def draw_lanes(ax, records):
 def draw_stack(ax, seconds):
     """Draw a bar for each row of `seconds`, its pieces of work one on the other."""
     seconds.plot.barh(stacked=True, ax=ax, color=COLOURS, width=0.6, legend=False)
+    totals = [f"{total:.3g} s" for total in seconds.sum(axis=1)]
+    ax.bar_label(ax.containers[-1], totals, padding=4)
     ax.invert_yaxis()
     ax.set(xlabel="seconds", ylabel="")
 
@@ -173,7 +178,7 @@ def draw_points(ax, groups, colour="black", xscale="linear"):
         ax.plot(values, heights, "o", color=colour, alpha=0.35, markersize=5)
         ax.vlines(values.median(), row - 0.4, row + 0.4, color=colour)
         ax.vlines(p95(values), row - 0.4, row + 0.4, color=colour, linestyle=":")
-        words = f"median {values.median():.3g}\np95 {p95(values):.3g}"
+        words = f"median {values.median():.3g} s\np95 {p95(values):.3g} s"
         ax.text(1.02, row, words, transform=ax.get_yaxis_transform(), verticalalignment="center")
     ax.set(yticks=range(len(groups)), yticklabels=groups, ylim=(len(groups) - 0.5, -0.5))
     ax.set(xlabel="seconds", xscale=xscale)

@@ -21,6 +21,7 @@ SIGN_UPS = 40
 KILLS = int(os.environ.get("KILLS", "10"))  # more for a longer run
 SEED = int(os.environ.get("SEED", "1"))
 LIMIT = 600  # seconds, for what never happens
+posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
 
 def wait_for_all(condition, visitors):
@@ -59,22 +60,32 @@ def test_killed_workers_lose_nothing(step_4, picture):
     assert "Queued again" in "".join(logs)  # the kills did hit work, and the repair found it
 
 
+@posix_only
 def test_stopped_workers_hand_back_what_they_were_at(step_4, picture):
     site, environment = step_4
     visitors = [site.visitor() for _ in range(4)]
+    log, begun = site.timing_log(), []
     site.standins.control(joke_delay=3)
     with workers(site, environment, "consumer-1.log") as process:
         for visitor in visitors:
             visitor.sign_up(picture)
-        time.sleep(0.5)
-        stop(process)  # SIGTERM, where there is one
+
+        def is_at_a_mail():
+            begun.extend(log.new_records(with_begun=True))
+            return any(record["event"] == "fetch joke" for record in begun)
+
+        wait_for(is_at_a_mail)
+        stop(process)  # by SIGTERM
     site.standins.control(joke_delay=0)
     with workers(site, environment, "consumer-2.log"):
         wait_for_all(is_done, visitors)
+    log = (site.var_dir.parent / "consumer-2.log").read_text(encoding="utf-8")
+    assert "Queued again" not in log  # the repair found nothing that was lost
 
 
 def test_two_consumers_share_the_work(step_4, picture):
     site, environment = step_4
+    log = site.timing_log()
     with ExitStack() as stack:
         for number in range(2):
             stack.enter_context(workers(site, environment, f"consumer-{number}.log"))
@@ -84,6 +95,8 @@ def test_two_consumers_share_the_work(step_4, picture):
         wait_for_all(is_done, visitors)
     mails = [mail["to"][0] for mail in site.standins.inbox]
     assert [mails.count(visitor.email) for visitor in visitors] == [1] * len(visitors)
+    resized = [record for record in log.new_records() if record["event"] == "resize picture"]
+    assert len({record["process"] for record in resized}) == 2
 
 
 def test_queue_that_was_deleted_is_made_again(step_4, picture):
@@ -159,7 +172,7 @@ def test_server_killed_between_the_commit_and_the_queue_loses_nothing(step_4, pi
     assert len(mail_to(site, visitor)) == 1
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@posix_only
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_what_a_killed_step_loses(step):
     lost = measure(step, "SIGKILL", count=6)

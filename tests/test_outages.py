@@ -1,4 +1,4 @@
-"""Step 4 goes on when what it needs fails for a while, and then does what it owes."""
+"""Step 4 goes on when what it needs fails for a while, and then does it or says what failed."""
 
 import re
 import sqlite3

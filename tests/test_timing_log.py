@@ -131,6 +131,13 @@ def test_work_under_way_is_counted(log):
     assert counts.to_dict() == {0: 0, 1.5: 1, 2: 2, 3: 1, 7: 0}
 
 
+def test_joke_and_mail_are_one_job(folder):
+    records = [record("sign-up", 0, 1), record("fetch joke", 1, 2), record("send mail", 2.5, 3)]
+    write(folder / "run.jsonl", records)
+    counts = timing_log.under_way(timing_log.load("run"), ["fetch joke", "send mail"])
+    assert counts.to_dict() == {0: 0, 1: 1, 3: 0}
+
+
 def test_tasks_wait_from_their_queueing_to_their_beginning(log):
     assert timing_log.waiting(log).to_dict() == {0: 0, 0.875: 1, 1: 2, 1.5: 1, 2: 0}
 
@@ -156,12 +163,13 @@ def test_every_point_is_shown_beside_median_and_95th_percentile(log, ax):
     timing_log.draw_points(ax, {"step 1": values})
     [points] = ax.lines
     assert list(points.get_xdata()) == [1, 2, 9]
-    assert ax.texts[0].get_text() == "median 2\np95 8.3"
+    assert ax.texts[0].get_text() == "median 2 s\np95 8.3 s"
 
 
 def test_stack_has_a_bar_for_each_piece_of_work(log, ax):
     timing_log.draw_stack(ax, timing_log.waited_for(log))
     assert sum(bar.get_width() for bar in ax.patches) == 1.125
+    assert "1.12 s" in [text.get_text() for text in ax.texts]
 
 
 def test_level_is_drawn_as_steps(ax):

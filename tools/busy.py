@@ -20,16 +20,17 @@ def main(arguments):
 
 async def keep_busy(url, clients):
     """Run so many clients; the first that fails ends all of them."""
+    address = urlsplit(url)
     async with asyncio.TaskGroup() as tasks:
         for _ in range(clients):
-            tasks.create_task(request_again_and_again(url))
+            connection = await asyncio.open_connection(address.hostname, address.port)
+            tasks.create_task(request_again_and_again(url, *connection))
         print(READY, flush=True)
 
 
-async def request_again_and_again(url):
+async def request_again_and_again(url, reader, writer):
     """Request until cancelled. Raises ValueError or EOFError when an answer is not a page."""
     address = urlsplit(url)
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
     request = f"HEAD {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode()
     while True:
         writer.write(request)

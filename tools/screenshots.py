@@ -266,9 +266,10 @@ def admin(stage):
     page.get_by_label("Username").fill(account["USERNAME"])
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    while page.get_by_text("failed").count() == 0 or page.get_by_text("waiting").count():
+    while page.locator("td", has_text=re.compile("waiting|retrying")).count():
         page.wait_for_timeout(500)
         page.reload()
+    expect(page.locator(".field-picture_state", has_text="failed")).to_be_visible()
     page.locator("select[name=action]").select_option("start_again")
     stage.save(page, "step4_admin.png", "#changelist")
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import OperationalError, connection
+from django.utils import timezone
 from PIL import Image
 
 from accounts import services
@@ -78,6 +80,12 @@ def test_mail_server_that_is_down_leaves_the_reason(user, settings):
     profile = reloaded(user)
     assert profile.welcome_state == "failed"
     assert "refused" in profile.welcome_error
+
+
+def test_mail_that_was_sent_stays_sent_when_a_second_try_fails(user, broken_mail):
+    Profile.objects.update(welcome_sent_at=timezone.now())
+    assert send_welcome_email(user) is False
+    assert (reloaded(user).welcome_state, reloaded(user).welcome_error) == ("done", "")
 
 
 def test_reason_is_forgotten_when_the_mail_goes_out_after_all(user):
@@ -224,6 +232,17 @@ def test_failure_of_a_picture_is_not_laid_to_the_one_that_replaced_it(user, monk
     monkeypatch.setattr(services, "make_thumbnail", fail)
     assert resize_profile_image(user.profile) is False
     assert reloaded(user).picture_state == "waiting"
+
+
+def test_thumbnail_that_could_not_be_recorded_is_not_kept(user, media_root):
+    def refuse_updates(execute, sql, *args):
+        if sql.startswith("UPDATE"):
+            raise OperationalError("database is locked")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(refuse_updates), pytest.raises(OperationalError):
+        resize_profile_image(user.profile)
+    assert list((media_root / "thumbnails").iterdir()) == []
 
 
 def test_profile_without_a_picture_needs_no_resize(user):

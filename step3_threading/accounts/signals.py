@@ -12,7 +12,7 @@ from .timing import timed
 logger = logging.getLogger(__name__)
 
 # A mail that waits here or is being sent is in this process's memory alone: when the process is
-# killed, it is lost, and nothing anywhere knows that it was still to do.
+# killed, it is lost, and nothing looks for what was still to do.
 mail_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mail")
 
 

@@ -14,7 +14,7 @@ class ProfileAdmin(admin.ModelAdmin):
     ]
     list_select_related = ["user"]
     search_fields = ["user__username", "user__email"]
-    fields = readonly_fields = [
+    fields = [
         "user",
         "picture_state",
         "picture_error",
@@ -26,11 +26,23 @@ class ProfileAdmin(admin.ModelAdmin):
         "welcome_attempts",
         "welcome_leased_until",
     ]
+    readonly_fields = ["picture_state", "welcome_state"]
+
+    # A profile comes and goes with its user, and only the workers change it.
 
     def has_add_permission(self, request):
-        return False  # a sign-up makes it
+        return False
 
-    @admin.action(description="Start again what failed for good", permissions=["change"])
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def has_start_again_permission(self, request):
+        return request.user.has_perm("accounts.change_profile")
+
+    @admin.action(description="Start again what failed for good", permissions=["start_again"])
     def start_again(self, request, profiles):
         started = sum(
             tasks.start_again(work, profile) for profile in profiles for work in tasks.TASKS

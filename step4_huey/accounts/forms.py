@@ -1,3 +1,4 @@
+from contextlib import suppress
 from uuid import uuid4
 
 from django import forms
@@ -15,8 +16,9 @@ from .services import PICTURE_FORMATS
 from .timing import timed
 
 MAX_PICTURE_BYTES = 20 * 1024 * 1024
-# Pixels by format. A JPEG is scaled down while it is decoded, the others need their full size in
-# memory first. MPO is what some phones call a JPEG with a second picture in it.
+# Pixels by format. Most JPEGs are scaled down while they are decoded, and a progressive one takes
+# three bytes a pixel; the others need their full size in memory first, at up to 16 bytes a pixel.
+# MPO is what some phones call a JPEG with a second picture in it.
 MAX_PICTURE_PIXELS = {
     "JPEG": 50_000_000,
     "MPO": 50_000_000,
@@ -95,6 +97,7 @@ class SignUpForm(BaseUserCreationForm):
                     user.profile.save(update_fields=["picture"])
         except Exception:
             if picture:  # a rollback leaves the file, and a full disk the first part of it
-                default_storage.delete(f"pictures/{picture.name}")
+                with suppress(OSError):
+                    default_storage.delete(f"pictures/{picture.name}")
             raise
         return user

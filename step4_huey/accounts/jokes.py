@@ -23,5 +23,5 @@ def get_joke():
         joke.encode()  # half a surrogate pair is valid JSON, and no text that can be sent
     # requests.Timeout is a RequestException and no built-in TimeoutError, which never catches it.
     except (requests.RequestException, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise NoJoke(repr(error)) from error
+        raise NoJoke(f"{type(error).__name__}: {error}") from error
     return joke

@@ -19,7 +19,7 @@ TO_DO = {
 }
 FAILED = {
     "picture": ~Q(picture_error=""),
-    "welcome": ~Q(welcome_error="") & Q(welcome_retries=0),
+    "welcome": ~Q(welcome_error="") & Q(welcome_retries=0, welcome_sent_at=None),
 }
 
 
@@ -38,8 +38,10 @@ def take(work, user_id):
     """Return whether the caller has this work to itself now: one UPDATE decides."""
     leased_until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
     taken = to_do(work).filter(user=user_id)
-    return taken.update(
-        **{f"{work}_leased_until": leased_until, f"{work}_attempts": F(f"{work}_attempts") + 1}
+    return bool(
+        taken.update(
+            **{f"{work}_leased_until": leased_until, f"{work}_attempts": F(f"{work}_attempts") + 1}
+        )
     )
 
 
@@ -57,7 +59,7 @@ def give_up(work):
     hopeless.update(**failed)
 
 
-def start_again(work, user_id):
+def reset(work, user_id):
     """Let failed work begin as if it had never been tried, and return whether it had failed."""
     failed = Profile.objects.filter(FAILED[work], user=user_id)
-    return failed.update(**{f"{work}_error": "", f"{work}_attempts": 0})
+    return bool(failed.update(**{f"{work}_error": "", f"{work}_attempts": 0}))

@@ -41,7 +41,8 @@ def send_welcome_email(user, retries=0, joke_required=False):
             message.send()
     except Exception as error:
         logger.exception("The welcome mail for %s was not sent", user)
-        profile.update(welcome_error=reason(error), welcome_retries=retries)
+        not_sent = profile.filter(welcome_sent_at=None)  # nor by another worker meanwhile
+        not_sent.update(welcome_error=reason(error), welcome_retries=retries)
         return False
     profile.update(welcome_sent_at=timezone.now(), welcome_error="")
     return True
@@ -51,7 +52,7 @@ def joke_for(user, required):
     try:
         with timed("fetch joke", user):
             return get_joke()
-    except NoJoke:  # which the timing log has now
+    except NoJoke:  # timed() has logged it
         if required:
             raise
         return FALLBACK
@@ -80,6 +81,8 @@ def resize_profile_image(profile):
     """
     if not profile.picture:
         return False
+    # By the picture's name, too: it may be replaced meanwhile. update() sends no post_save.
+    this_picture = Profile.objects.filter(pk=profile.pk, picture=profile.picture.name)
     name = f"{uuid4().hex}.jpg"
     try:
         with timed("resize picture", profile.user):
@@ -89,19 +92,18 @@ def resize_profile_image(profile):
             profile.thumbnail.save(name, thumbnail, save=False)
     except Exception as error:  # what a broken picture makes Pillow raise is not documented
         logger.exception("The picture of %s could not be resized", profile.user)
-        Profile.objects.filter(pk=profile.pk, picture=profile.picture.name).update(
-            picture_error=reason(error)
-        )
         with suppress(OSError):
             profile.thumbnail.storage.delete(f"thumbnails/{name}")  # what a full disk took of it
+        this_picture.update(picture_error=reason(error))
         return False
-    # update() sends no post_save, and finds no row if the picture was replaced meanwhile.
-    saved = Profile.objects.filter(pk=profile.pk, picture=profile.picture.name).update(
-        thumbnail=profile.thumbnail.name, picture_resized_at=timezone.now(), picture_error=""
-    )
-    unused = replaced if saved else profile.thumbnail.name
-    if unused:
-        profile.thumbnail.storage.delete(unused)
+    saved = False
+    try:
+        saved = this_picture.update(
+            thumbnail=profile.thumbnail.name, picture_resized_at=timezone.now(), picture_error=""
+        )
+    finally:
+        if unused := replaced if saved else profile.thumbnail.name:
+            profile.thumbnail.storage.delete(unused)
     return bool(saved)
 
 

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 # Arguments are keys, not objects: a task may run long after it was queued, and loads the row as
 # it is then. Pauses before the retries: 1, 2, 4 seconds and so on, four minutes in all.
-retried = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}
+RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}
 RETRIES_WITHOUT_JOKE = 5  # the last ones: until then, a mail waits for its joke
 
 
@@ -22,7 +22,7 @@ class NotSent(Exception):
     """Makes Huey log the failure and try again."""
 
 
-@db_task(context=True, **retried)
+@db_task(context=True, **RETRIED)
 def send_welcome_email(user_id, task):
     if not leases.take("welcome", user_id):
         return  # done, or another worker is at it
@@ -37,7 +37,7 @@ def send_welcome_email(user_id, task):
         raise NotSent(f"The welcome mail for {user} has not been sent.")
 
 
-@db_task(**retried)
+@db_task(**RETRIED)
 def resize_profile_image(user_id):
     if not leases.take("picture", user_id):
         return
@@ -56,26 +56,37 @@ def repair():
 
     Huey has no acknowledgements: taking a task deletes it, so a killed worker's task is gone.
     """
-    queued = {(type(task), task.args) for task in HUEY.pending() + HUEY.scheduled()}
     a_moment_ago = timezone.now() - timedelta(seconds=10)  # a sign-up may be about to queue
     for work, task in TASKS.items():
         leases.give_up(work)
-        for profile in leases.to_do(work).filter(user__date_joined__lt=a_moment_ago):
-            if (task.task_class, (profile.pk,)) not in queued:
+        # Before and after, because meanwhile a worker may take a task, or queue its retry.
+        before = queued()
+        profiles = list(leases.to_do(work).filter(user__date_joined__lt=a_moment_ago))
+        known = before | queued()
+        for profile in profiles:
+            if (task.task_class, (profile.pk,)) not in known:
                 logger.warning("Queued again: the %s of user %s", work, profile.pk)
                 task(profile.pk)
 
 
+def queued():
+    """Return the task class and the arguments of all tasks that wait, for their time or a worker.
+
+    In this order, because tasks move from the one list to the other.
+    """
+    return {(type(task), task.args) for task in HUEY.scheduled() + HUEY.pending()}
+
+
 def start_again(work, profile):
     """Queue what failed for good as if it had never been tried; return whether it had failed."""
-    failed = leases.start_again(work, profile.pk)
+    failed = leases.reset(work, profile.pk)
     if failed:
         transaction.on_commit(lambda: TASKS[work](profile.pk), robust=True)
     return failed
 
 
 @signal(SIGNAL_INTERRUPTED)
-def queue_again(signal, task):
+def queue_again(signal_name, task):
     """Hand back what a worker was at when SIGTERM stopped it, which Huey would drop."""
     for work, wrapper in TASKS.items():
         if isinstance(task, wrapper.task_class):

@@ -1,6 +1,7 @@
 """The admin shows what failed and why, and lets it start again."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from pytest_django.asserts import assertContains, assertNotContains
 
@@ -36,13 +37,14 @@ def test_list_shows_what_failed_and_why(admin_client, failed):
     assertContains(admin_client.get(PROFILES, {"q": "nobody"}), "0 profiles")
 
 
-def test_profile_is_shown_and_cannot_be_edited_or_added(admin_client, failed):
+def test_profile_is_shown_and_cannot_be_changed(admin_client, failed):
     address = reverse("admin:accounts_profile_change", args=[failed.pk])
-    page = admin_client.get(address)
-    assertContains(page, "550 no such user")
-    admin_client.post(address, {"welcome_error": "forged"})
-    assert Profile.objects.get(pk=failed.pk).welcome_error == "550 no such user"
+    assertContains(admin_client.get(address), "550 no such user")
+    assert admin_client.post(address, {"welcome_error": "forged"}).status_code == 403
+    delete = reverse("admin:accounts_profile_delete", args=[failed.pk])
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
     assert admin_client.get(reverse("admin:accounts_profile_add")).status_code == 403
+    assert Profile.objects.get(pk=failed.pk).welcome_error == "550 no such user"
 
 
 def test_what_failed_for_good_starts_again_and_is_done(admin_client, failed, queue, mailoutbox):
@@ -76,6 +78,16 @@ def test_broken_queue_leaves_the_work_to_the_repair(admin_client, failed, queue,
         patched.setattr(queue.storage, "enqueue", break_down)
         assertContains(start_again(admin_client, failed), "Started again: 2.")
     assert Profile.objects.get(pk=failed.pk) in leases.to_do("picture")
+
+
+def test_who_may_only_look_cannot_start_anything_again(client, failed):
+    failed.user.is_staff = True
+    failed.user.save()
+    failed.user.user_permissions.add(Permission.objects.get(codename="view_profile"))
+    client.force_login(failed.user)
+    assertContains(client.get(PROFILES), "550 no such user")
+    start_again(client, failed)
+    assert Profile.objects.get(pk=failed.pk).welcome_state == "failed"
 
 
 def test_admin_is_for_staff(client, user):

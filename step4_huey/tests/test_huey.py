@@ -194,6 +194,19 @@ def test_repair_leaves_tasks_alone_that_wait_for_their_retry(signed_up, queue, b
     assert len(queue.scheduled()) == 1
 
 
+def test_repair_leaves_tasks_alone_whose_retry_is_queued_meanwhile(signed_up, queue, monkeypatch):
+    to_do = leases.to_do
+
+    def to_do_after_a_failed_try(work):
+        if work == "welcome":
+            tasks.send_welcome_email.schedule(args=(signed_up.pk,), delay=60)
+        return to_do(work)
+
+    monkeypatch.setattr(leases, "to_do", to_do_after_a_failed_try)
+    repair()
+    assert queued(queue) == ["resize_profile_image", "send_welcome_email"]
+
+
 def test_repair_leaves_alone_who_is_just_signing_up(client, queue):
     sign_up(client)
     queue.flush()
