@@ -70,17 +70,13 @@ def repair():
 
 
 def queued():
-    """Return the task class and the arguments of all tasks that wait, for their time or a worker.
-
-    In this order, because tasks move from the one list to the other.
-    """
+    """Return class and arguments of all tasks that wait, be it for their time or for a worker."""
     return {(type(task), task.args) for task in HUEY.scheduled() + HUEY.pending()}
 
 
 def start_again(work, profile):
     """Queue what failed for good as if it had never been tried; return whether it had failed."""
-    failed = leases.reset(work, profile.pk)
-    if failed:
+    if failed := leases.reset(work, profile.pk):
         transaction.on_commit(lambda: TASKS[work](profile.pk), robust=True)
     return failed
 
