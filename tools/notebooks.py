@@ -111,7 +111,7 @@ def open_lab():
     from jupyterlab.labapp import main as serve  # not needed, nor installed, for the tests
 
     os.chdir(FOLDER)
-    # It would look for news and for a newer version of itself on the network, and ask about both.
+    # Or it would look on the network for a newer version of itself, and for news.
     offline = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
     serve(["--LabApp.news_url=None", offline])
 
