@@ -1,5 +1,5 @@
 import signal
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -41,9 +41,12 @@ class Site:
 
     def server_processes(self):
         """Return the server's process; on Windows, the launcher of a virtual environment, too."""
-        address = self.url.removeprefix("http://")
-        processes = psutil.Process().children(recursive=True)
-        return [process for process in processes if address in process.cmdline()]
+        address, found = self.url.removeprefix("http://"), []
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):  # one that has ended has no command line
+                if address in process.cmdline():
+                    found.append(process)
+        return found
 
 
 @pytest.fixture(scope="session")
