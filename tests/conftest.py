@@ -1,5 +1,6 @@
 import signal
-from contextlib import ExitStack, contextmanager, suppress
+import sqlite3
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -38,6 +39,11 @@ class Site:
     def files(self):
         """Return the names of all pictures and thumbnails that the site keeps."""
         return {path.name for path in (self.var_dir / "media").rglob("*.*")}
+
+    def rows(self, query, values=()):
+        """Return the rows that the query finds in the site's database."""
+        with closing(sqlite3.connect(self.var_dir / "db.sqlite3")) as database:
+            return database.execute(query, values).fetchall()
 
     def server_processes(self):
         """Return the server's process; on Windows, the launcher of a virtual environment, too."""

@@ -42,11 +42,9 @@ def home_says(visitor, text):
 
 def user_count(site, **columns):
     """Return how many rows of the user table have these values."""
-    database = sqlite3.connect(site.var_dir / "db.sqlite3")
     where = " AND ".join(f"{column} = ?" for column in columns)
     query = f"SELECT count(*) FROM accounts_user WHERE {where}"
-    [count] = database.execute(query, list(columns.values())).fetchone()
-    database.close()
+    [(count,)] = site.rows(query, list(columns.values()))
     return count
 
 

@@ -2,7 +2,6 @@
 
 import html
 import re
-import sqlite3
 from contextlib import closing
 from http.client import HTTPConnection
 from io import BytesIO
@@ -73,8 +72,7 @@ def is_in_order(answer):
 
 
 def rows(site, query):
-    with closing(sqlite3.connect(site.var_dir / "db.sqlite3")) as database:
-        return set(database.execute(query).fetchall())
+    return set(site.rows(query))
 
 
 def saved(site):

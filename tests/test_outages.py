@@ -94,11 +94,6 @@ def log_of(site, name="server.log"):
     return (site.var_dir.parent / name).read_text(encoding="utf-8", errors="replace")
 
 
-def rows(site, query):
-    with closing(sqlite3.connect(site.var_dir / "db.sqlite3")) as database:
-        return database.execute(query).fetchall()
-
-
 def empty_write_ahead_log(site, name):
     """Bring the database's -wal file down to nothing; return whether nobody's reading hindered."""
     with closing(sqlite3.connect(site.var_dir / name, timeout=0)) as database:
@@ -115,7 +110,7 @@ def test_picture_that_the_disk_has_no_room_for_leaves_nothing_behind(step_4, pic
     with full_disk(process, 1_000_000):
         assert visitor.sign_up(picture).status_code == 500
     assert re.search(r"^OSError: .*File too large", log_of(site), re.MULTILINE)
-    assert rows(site, "SELECT id FROM accounts_user") == []
+    assert site.rows("SELECT id FROM accounts_user") == []
     assert site.files() == set()
     assert visitor.sign_up(picture).status_code == 302
     # Python collects the failed upload, and its file with it, in its own time.
@@ -153,7 +148,7 @@ def test_sign_up_on_a_full_disk_is_refused_or_complete(step_4):
         saved = user_count(site, username=visitor.username)
         assert saved or answers[-1].status_code == 500
         without_profile = "SELECT id FROM accounts_user EXCEPT SELECT user_id FROM accounts_profile"
-        assert rows(site, without_profile) == []
+        assert site.rows(without_profile) == []
         if saved:
             visitor.post("/login/", {"username": visitor.username, "password": PASSWORD})
         else:
