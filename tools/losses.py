@@ -144,7 +144,7 @@ def measure(step, way, count, turn=None, stopping=None):
             wait_for(lambda: all(map(has_ended, processes)), "The servers did not end", stopping)
         standins.control(joke_delay=0, mail_delay=0)
         with running_site(step, standins, var_dir, **options, **quick):
-            patience = SETTLED_SECONDS + (FIRST_LEASE_SECONDS if step.has_outbox else 0)
+            patience = SETTLED_SECONDS + (1.5 * FIRST_LEASE_SECONDS if step.has_outbox else 0)
             wait_until_settled(lambda: counts(var_dir), patience, stopping)
         recipients = [mail["to"][0] for mail in standins.inbox]
         return {
