@@ -68,7 +68,7 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="workshop.py losses", description=__doc__)
-    parser.add_argument("--signups", type=int, default=24, metavar="N", help="each time (24)")
+    parser.add_argument("--signups", type=int, default=16, metavar="N", help="each time (16)")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="of each step and way (5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser.parse_args(arguments)
