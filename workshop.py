@@ -56,7 +56,11 @@ def main(arguments):
             "(on Windows 'py -3.13 workshop.py " + name + "')"
         )
     module, locks, _ = COMMANDS[name]
-    needed = ["tools/environment.py", "tools/" + module + ".py"]
+    is_package = os.path.isdir(os.path.join(ROOT, "tools", module))
+    needed = [
+        "tools/environment.py",
+        "tools/" + module + ("/__main__" if is_package else "") + ".py",
+    ]
     needed += ["requirements/" + lock for lock in locks]
     missing = [path for path in needed if not os.path.isfile(os.path.join(ROOT, path))]
     if missing:

@@ -232,7 +232,7 @@ def console_line(line):
     {
         "inbox.png": [
             "tools/templates/inbox.html",
-            "tools/standins.py",
+            "tools/standins/*.py",
             "step*/accounts/templates/accounts/email/welcome.txt",
         ]
     }
