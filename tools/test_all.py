@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .steps import ROOT, STEPS, find_step
+from .catalogue import ROOT, STEPS, find_step
 
 STEP_OPTIONS = ["--cov=accounts", "--cov-report=term:skip-covered", "--cov-fail-under=100"]
 
@@ -15,7 +15,7 @@ STEP_OPTIONS = ["--cov=accounts", "--cov-report=term:skip-covered", "--cov-fail-
 def main(arguments=None):
     """Run the command; return 0 when every test passed or was skipped, otherwise 1."""
     parser = argparse.ArgumentParser(prog="workshop.py test", description=__doc__)
-    parser.add_argument("step", nargs="?", help="1, 2, 3 or 4; everything without it")
+    parser.add_argument("step", nargs="?", help="1 to 5; everything without it")
     options = parser.parse_args(arguments)
     try:
         steps = [find_step(options.step)] if options.step else STEPS
