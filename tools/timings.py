@@ -80,6 +80,11 @@ class SignUp:
         return {record["event"]: record for record in self.records if record["end"]}
 
     @property
+    def done(self):
+        """The names of the pieces of work that were done without an error."""
+        return {r["event"] for r in self.records if r["end"] and not r["error"]}
+
+    @property
     def is_done(self):
         """Whether the page came back and nothing is left to do."""
         return all(event in self.events for event in ["sign-up", *SLOW_WORK])
@@ -93,6 +98,8 @@ class SignUp:
     def mail_state(self):
         """One of "waiting", "running", "abandoned", "retrying", "done" and "failed"."""
         joke, mail = self.latest("fetch joke"), self.latest("send mail")
+        if self.state("send mail") == "done":
+            return "done"
         if joke and (not mail or joke["start"] > mail["start"]):  # the mail follows at once
             return "abandoned" if self.killed_after(joke) else "running"
         if self.state("send mail") == "failed" and len(self.mail_errors) < self.mail_tries:
@@ -155,12 +162,17 @@ class SignUp:
         return next((r for r in reversed(self.records) if r["event"] == event), None)
 
     def state(self, event):
-        """Return the state of the latest such piece of work; "waiting": it has not begun."""
+        """Return "done" if such work was ever done, or else the state of its latest try.
+
+        "waiting": it has not begun.
+        """
+        if event in self.done:
+            return "done"
         record = self.latest(event)
         if record is None:
             return "waiting"
         if record["end"]:
-            return "failed" if record["error"] else "done"
+            return "failed"
         return "abandoned" if self.abandoned_at(record) else "running"
 
     def abandoned_at(self, record):

@@ -64,7 +64,7 @@ function drawAxis(scale) {
 
 function drawLane(lane, scale) {
   const section = $(`[data-step="${lane.step}"]`);
-  section.dataset.state = lane.state;
+  section.dataset.state = lane.problem || lane.lost ? "failed" : lane.state;
   setText($(".waited", section), waitedWords(lane));
   setText($(".facts", section), factsOf(lane));
 
@@ -117,7 +117,7 @@ function drawKills(kills) {
 
 function waitedWords(lane) {
   if (lane.whole === null) return lane.state === "waiting" ? "waits for its turn" : "\u00a0";
-  if (lane.state === "failed" && !lane.page_is_back) return `waited ${seconds(lane.waited)} in vain`;
+  if (lane.problem && !lane.page_is_back) return `waited ${seconds(lane.waited)} in vain`;
   const ended = lane.state === "done" || (lane.state === "failed" && !lane.problem);
   const soFar = ended ? "" : " so far";
   if (!lane.page_is_back) return `waiting ${seconds(lane.waited)}${soFar}`;
@@ -127,9 +127,10 @@ function waitedWords(lane) {
 function factsOf(lane) {
   const facts = [];
   if (lane.lost) facts.push(`Lost: ${lane.lost}`);
-  if (lane.problem) facts.push(`Problem: ${lane.problem}`);
+  if (lane.problem) facts.push(lane.problem[0].toUpperCase() + lane.problem.slice(1));
   if (lane.whole === null && !lane.problem) facts.push(`Now: ${lane.doing}`);
-  facts.push(`Picture ${lane.picture}`, `Mail ${lane.mail}`);
+  if (lane.picture !== "lost") facts.push(`Picture ${lane.picture}`);
+  if (lane.mail !== "lost") facts.push(`Mail ${lane.mail}`);
   if (lane.request_seconds !== null) facts.push(`Request as measured here: ${seconds(lane.request_seconds)}`);
   return `${facts.join(". ")}.`;
 }
@@ -163,11 +164,15 @@ function sentence(race) {
   const back = race.lanes.filter((lane) => lane.page_is_back);
   if (race.is_over) {
     const inState = (state) => race.lanes.filter((lane) => lane.state === state && !lane.lost).map((lane) => lane.step).join(", ");
-    const lost = race.lanes.filter((lane) => lane.lost).map((lane) => `${lane.lost} in step ${lane.step}`);
+    const losses = [...new Set(race.lanes.map((lane) => lane.lost).filter(Boolean))];
+    const lost = losses.map((loss) => {
+      const steps = race.lanes.filter((lane) => lane.lost === loss).map((lane) => lane.step);
+      return ` Lost in step ${steps.join(", ")}: ${loss}.`;
+    });
     const waits = back.filter((lane) => lane.request_seconds !== null)
       .map((lane) => `${seconds(lane.request_seconds)} for step ${lane.step}`);
     return `Race ${race.number} is over. The visitor waited ${waits.join(", ") || "in vain"}.` +
-      (lost.length ? ` Lost: ${lost.join("; ")}.` : "") +
+      lost.join("") +
       (inState("failed") && ` Not everything worked in step ${inState("failed")}.`) +
       (inState("retrying") && ` The mail is still being tried again in step ${inState("retrying")}.`);
   }
@@ -219,8 +224,8 @@ $("#start").addEventListener("submit", (event) => {
   event.preventDefault();
   const together = $("[name=when]:checked").value === "together";
   post("race", { name: $("#name").value, together });
-  // On a phone, the lanes are below the forms.
-  if (matchMedia("(max-width: 60rem)").matches) $("#status").scrollIntoView();
+  // On a phone or a low screen, the lanes are below the forms.
+  if (matchMedia("(max-width: 60rem), (max-height: 44rem)").matches) $("#status").scrollIntoView();
 });
 
 $("#race").addEventListener("click", ({ target }) => {
