@@ -14,9 +14,11 @@ import psutil
 import pytest
 import requests
 
-from tools.steps import ROOT, STEPS, free_port, stop
+from tools.catalogue import ROOT, STEPS
+from tools.processes import free_port, stop
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+CLOCKS_DIFFER = 0.5  # seconds at most between the site's and the client's: upload and network
 LIMIT = 120  # seconds, for what never happens
 
 
@@ -34,7 +36,9 @@ def base_port():
     """A port with free ones above it, as far as the commands go."""
     while True:
         base = free_port()
-        if base + 25 < 65536 and all(is_free(base + offset) for offset in [0, 1, 2, 3, 4, 10, 25]):
+        if base + 25 < 65536 and all(
+            is_free(base + offset) for offset in [0, 1, 2, 3, 4, 5, 10, 25]
+        ):
             return str(base)
 
 
@@ -90,12 +94,14 @@ def test_demo_signs_up_in_all_steps_and_prints_the_staircase(tmp_path, base_port
         timeout=LIMIT,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "8 of 8 mails delivered with a joke." in result.stdout
-    assert "8 of 8 thumbnails made." in result.stdout
+    assert "10 of 10 mails delivered with a joke." in result.stdout
+    assert "10 of 10 thumbnails made." in result.stdout
     record = json.loads(figures.read_text(encoding="utf-8"))
     for step in STEPS:
         steps = record["steps"][step.name]
         assert len(steps["page_seconds"]) == len(steps["done_seconds"]) == 2
+        for page, client in zip(steps["page_seconds"], steps["client_seconds"], strict=True):
+            assert page < client < page + CLOCKS_DIFFER
         assert steps["mails_delivered"] == steps["thumbnails"] == 2
     page = {step.number: record["steps"][step.name]["page_seconds"] for step in STEPS}
     slow = 0.5 + 0.3 + 0.2  # seconds: resize, mail and joke each wait on purpose
@@ -113,7 +119,7 @@ def test_demo_signs_up_in_all_steps_and_prints_the_staircase(tmp_path, base_port
 def test_stopping_the_demo_leaves_no_process_behind(tmp_path, base_port, number):
     options = [f"--var-dir={tmp_path}", f"--base-port={base_port}", "--signups=1"]
     with started(command("demo", *options), "Ctrl-C stops", env=quick()) as (demo, family):
-        assert len(family) == 5  # four sites and the consumer
+        assert len(family) == 7  # five sites and two consumers
         demo.send_signal(number)
         _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)
         assert alive == []
@@ -125,7 +131,7 @@ def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
     options = [f"--var-dir={tmp_path}", f"--base-port={base_port}"]
     env = quick() | {"SIMULATED_RESIZE_SECONDS": "60"}
     with started(command("demo", *options), "Starting", env=env) as (demo, _):
-        wait_until(lambda: len(demo.children(recursive=True)) == 5)
+        wait_until(lambda: len(demo.children(recursive=True)) == 7)
         wait_until(lambda: "sign-up" in said_by_now(tmp_path))
         family = demo.children(recursive=True)
         demo.send_signal(signal.SIGINT)
@@ -216,9 +222,9 @@ def answers(url):
 
 @pytest.mark.parametrize(("name", "status"), [("run", 1), ("test_all", 2)])
 def test_step_that_is_not_there_is_said_in_one_line(name, status):
-    result = subprocess.run(command(name, "5"), cwd=ROOT, capture_output=True, encoding="utf-8")
+    result = subprocess.run(command(name, "6"), cwd=ROOT, capture_output=True, encoding="utf-8")
     assert result.returncode == status
-    assert result.stderr == "There is no step '5': the steps are 1, 2, 3 and 4.\n"
+    assert result.stderr == "There is no step '6': the steps are 1, 2, 3, 4 and 5.\n"
 
 
 def test_port_that_cannot_be_is_said_in_one_line():

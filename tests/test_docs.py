@@ -7,8 +7,8 @@ from statistics import median
 import pytest
 
 from tools import docs
+from tools.catalogue import ROOT, STEPS
 from tools.docs import read, readmes, regenerated
-from tools.steps import ROOT, STEPS
 
 by_readme = pytest.mark.parametrize("path", readmes(), ids=lambda p: p.relative_to(ROOT).as_posix())
 DEMO = "notebooks/data/demo.json"

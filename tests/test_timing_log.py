@@ -8,7 +8,7 @@ import pytest
 from matplotlib import pyplot
 
 import timing_log
-from tools.steps import STEPS
+from tools.catalogue import STEPS
 
 matplotlib.use("Agg")
 

@@ -132,9 +132,9 @@ def words(log):
 
 
 @contextmanager
-def running_site(step, standins, var_dir, *, with_consumer=True, **options):
+def running_site(step, standins, var_dir, *, with_consumer=True, kind=Site, **options):
     """Run a step's site for the length of the block; yield the Site, which takes the options."""
-    site = Site(step, standins, var_dir, **options)
+    site = kind(step, standins, var_dir, **options)
     try:
         site.start(with_consumer)
         yield site
