@@ -1,24 +1,43 @@
-import logging
 import time
-from contextlib import suppress
-from io import BytesIO
-from uuid import uuid4
 
 from django.conf import settings
-from django.core.files.base import ContentFile
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
-from PIL import Image, ImageOps
+
+from timing.log import timed
 
 from .jokes import FALLBACK, NoJoke, get_joke
+from .limits import within
 from .models import Profile
-from .timing import timed
+from .pictures import BrokenPicture, discard, make_thumbnail, new_name, store
 
-logger = logging.getLogger(__name__)
+MAIL_SECONDS = 15  # that the whole conversation with the mail server may take
 
-PICTURE_FORMATS = ["JPEG", "PNG", "WEBP"]
-THUMBNAIL_SIZE = (300, 300)  # pixels
+
+def save_new_user(user, picture=None):
+    """Save user, profile and picture, together or not at all.
+
+    Raises IntegrityError when somebody has taken the name or the address, and what the database or
+    the storage raises.
+    """
+    field = Profile.picture.field
+    # Before the transaction, which should wait for no storage.
+    name = store(field, picture.name, picture) if picture else ""
+    try:
+        with transaction.atomic():
+            with timed("save user", user):
+                user.save()
+            create_profile(user)
+            if name:
+                user.profile.picture = name
+                user.profile.save(update_fields=["picture"])
+    except Exception:
+        # After the commit, too, something can fail that on_commit() calls.
+        if name and not Profile.objects.filter(picture=name).exists():
+            discard(field, name)
+        raise
 
 
 def create_profile(user):
@@ -27,34 +46,27 @@ def create_profile(user):
         return Profile.objects.create(user=user)
 
 
-def send_welcome_email(user, retries=0, joke_required=False):
-    """Send the user a mail with a joke, and return whether the mail server took it.
+def send_welcome_email(user):
+    """Send the user a mail with a joke, or with FALLBACK if there is none.
 
-    Without a joke, FALLBACK goes out in its place, unless `joke_required`. A mail that did not go
-    out leaves its reason in `profile.welcome_error`, and beside it how often the caller will try
-    again.
+    Raises what keeps the mail from being sent, and leaves its text in `profile.welcome_error`.
     """
     profile = Profile.objects.filter(user=user)
     try:
-        message = welcome_email(user, joke_for(user, joke_required))
+        message = welcome_email(user, joke_for(user))
         with timed("send mail", user):
-            message.send()
+            within(MAIL_SECONDS, message.send)
     except Exception as error:
-        logger.exception("The welcome mail for %s was not sent", user)
-        not_sent = profile.filter(welcome_sent_at=None)  # nor by another worker meanwhile
-        not_sent.update(welcome_error=reason(error), welcome_retries=retries)
-        return False
+        profile.filter(welcome_sent_at=None).update(welcome_error=reason(error))
+        raise
     profile.update(welcome_sent_at=timezone.now(), welcome_error="")
-    return True
 
 
-def joke_for(user, required):
+def joke_for(user):
     try:
         with timed("fetch joke", user):
             return get_joke()
     except NoJoke:  # timed() has logged it
-        if required:
-            raise
         return FALLBACK
 
 
@@ -64,8 +76,7 @@ def welcome_email(user, joke):
         subject=f"Welcome, {user.username}!",
         body=render_to_string("accounts/email/welcome.txt", context),
         to=[user.email],  # the address alone: a name beside it could smuggle in a second one
-        # The same each time, so that a mail that went out twice can be told by it.
-        headers={"Message-ID": f"<welcome-{user.pk}@example.com>"},
+        headers={"Message-ID": f"<welcome-{user.pk}@example.com>"},  # duplicates can be recognised
     )
     message.attach_alternative(
         render_to_string("accounts/email/welcome.html", context), "text/html"
@@ -74,59 +85,44 @@ def welcome_email(user, joke):
 
 
 def resize_profile_image(profile):
-    """Scale the profile's picture down to a thumbnail, and return whether that worked.
+    """Scale the profile's picture down to a thumbnail. The original stays as it is.
 
-    The original stays as it is. A picture that can't be read leaves the reason in
-    `profile.picture_error`.
+    Raises what the storage or the database raises. The reason of any failure is left in
+    `profile.picture_error`; that of a picture that can't be decoded is not raised, because trying
+    again would not help.
     """
     if not profile.picture:
-        return False
-    # By the picture's name, too: it may be replaced meanwhile. update() sends no post_save.
-    this_picture = Profile.objects.filter(pk=profile.pk, picture=profile.picture.name)
-    name = f"{uuid4().hex}.jpg"
+        return
     try:
         with timed("resize picture", profile.user):
             time.sleep(settings.SIMULATED_RESIZE_SECONDS)
-            replaced = profile.thumbnail.name
-            thumbnail = make_thumbnail(profile.picture)
-            profile.thumbnail.save(name, thumbnail, save=False)
-    except Exception as error:  # what a broken picture makes Pillow raise is not documented
-        logger.exception("The picture of %s could not be resized", profile.user)
-        with suppress(OSError):
-            profile.thumbnail.storage.delete(f"thumbnails/{name}")  # what a full disk took of it
-        this_picture.update(picture_error=reason(error))
-        return False
-    saved = False
+            replace_thumbnail(profile)
+    except Exception as error:
+        # Of a picture that was resized before, the thumbnail is still there.
+        unresized = with_same_picture(profile).filter(picture_resized_at=None)
+        unresized.update(picture_error=reason(error))
+        if not isinstance(error, BrokenPicture):
+            raise
+
+
+def replace_thumbnail(profile):
+    field, old = Profile.thumbnail.field, profile.thumbnail.name
+    new = store(field, new_name("jpeg"), make_thumbnail(profile.picture))
+    unused = new
     try:
-        saved = this_picture.update(
-            thumbnail=profile.thumbnail.name, picture_resized_at=timezone.now(), picture_error=""
-        )
+        done = {"thumbnail": new, "picture_resized_at": timezone.now(), "picture_error": ""}
+        if with_same_picture(profile).update(**done):  # update() sends no post_save
+            unused = old
     finally:
-        if unused := replaced if saved else profile.thumbnail.name:
-            profile.thumbnail.storage.delete(unused)
-    return bool(saved)
+        if unused:
+            discard(field, unused)
+
+
+def with_same_picture(profile):
+    """Return the profile's row, unless the picture was replaced since the profile was loaded."""
+    return Profile.objects.filter(pk=profile.pk, picture=profile.picture.name)
 
 
 def reason(error):
     """Return the error's text, or its name for one that has none."""
-    return str(error) or repr(error)
-
-
-def make_thumbnail(picture):
-    """Return the picture as a JPEG file that fits THUMBNAIL_SIZE, upright and without metadata."""
-    with picture.open() as file, Image.open(file, formats=PICTURE_FORMATS) as image:
-        if image.mode in ("1", "P"):  # modes that Pillow scales without interpolation
-            image = image.convert("RGBA")
-        # Before anything else that decodes: a JPEG is then decoded at a fraction of its size.
-        image.thumbnail(THUMBNAIL_SIZE)
-        image = ImageOps.exif_transpose(image)
-    if image.mode == "I;16":
-        image = image.point(lambda level: level / 256).convert("L")
-    image = image.convert("RGBA")
-    # A new image, because the old one's comments and EXIF data would be saved with it. Its colour
-    # profile goes, too: what a phone saves in wide colours comes out a little duller.
-    thumbnail = Image.new("RGB", image.size, "white")
-    thumbnail.paste(image, mask=image)
-    content = BytesIO()
-    thumbnail.save(content, "JPEG", quality=85)
-    return ContentFile(content.getvalue())
+    return (str(error) or repr(error)).replace("\0", "")  # which PostgreSQL refuses

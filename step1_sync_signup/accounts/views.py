@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError
@@ -10,8 +12,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from .forms import SignUpForm
 from .models import Profile
 from .services import resize_profile_image, send_welcome_email
-from .timeline import Timeline
-from .timing import timed
 
 
 @sensitive_post_parameters("password1", "password2")
@@ -21,20 +21,22 @@ def sign_up(request):
         return redirect("home")
     form = SignUpForm(request.POST or None, request.FILES or None)
     if form.is_valid():
-        with timed("sign-up", form.instance):
-            try:
-                user = form.save()
-            except IntegrityError:
-                # Somebody took the name or the address since the form was checked. Checking again
-                # finds their row, and puts the error at the field.
-                form.full_clean()
-                if form.is_valid():
-                    raise
-            else:
+        try:
+            user = form.save()
+        except IntegrityError:
+            # Somebody took the name or the address since the form was checked. Checking again
+            # finds their row, and puts the error at the field.
+            form.full_clean()
+            if form.is_valid():
+                raise
+        else:
+            # The user is saved: what fails now is for the log and the profile page to say.
+            with suppress(Exception):
                 send_welcome_email(user)
+            with suppress(Exception):
                 resize_profile_image(user.profile)
-                login(request, user)
-                return redirect("home")
+            login(request, user)
+            return redirect("home")
     return render(request, "accounts/sign_up.html", {"form": form})
 
 
@@ -43,20 +45,8 @@ def sign_up(request):
 def home(request):
     if not request.user.is_authenticated:
         return render(request, "accounts/landing.html")
-    return render(request, "accounts/profile.html", progress_of(request.user))
-
-
-@never_cache
-@login_required
-@require_safe
-def progress(request):
-    """The part of the visitor's own page that changes while work goes on."""
-    return render(request, "accounts/_progress.html", progress_of(request.user))
-
-
-def progress_of(user):
-    profile = Profile.objects.filter(user=user).first()
-    return {"profile": profile, "timeline": Timeline(user)}
+    profile = Profile.objects.filter(user=request.user).first()
+    return render(request, "accounts/profile.html", {"profile": profile})
 
 
 @never_cache

@@ -1,3 +1,5 @@
 from django.urls import include, path
 
-urlpatterns = [path("", include("accounts.urls"))]
+urlpatterns = [
+    path("", include("accounts.urls")),
+]

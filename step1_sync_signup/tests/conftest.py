@@ -50,16 +50,14 @@ def work(monkeypatch):
 
     spy_on(services, "get_joke")
     spy_on(services, "make_thumbnail")
-    spy_on(EmailMultiAlternatives, "send")
+    spy_on(services, "welcome_email")
     return seen
 
 
 @pytest.fixture
 def events(caplog):
     """A function that returns the events that have ended so far, by the timing log."""
-    return lambda: [
-        r.event for r in caplog.records if r.name == "accounts.timing" and r.end is not None
-    ]
+    return lambda: [r.event for r in caplog.records if r.name == "timing.log" and r.end]
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
 import socket
+from contextlib import suppress
+from threading import Event, Thread
 
 import pytest
 from werkzeug import Response
@@ -52,6 +54,33 @@ def test_api_that_never_answers_has_no_joke(settings, monkeypatch):
         settings.JOKE_API_URL = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(NoJoke, match="ReadTimeout"):
             get_joke()
+
+
+def test_api_that_drips_has_no_joke(settings, monkeypatch):
+    monkeypatch.setattr(jokes, "TOTAL_SECONDS", 0.3)
+    stopped = Event()
+
+    def drip(server):
+        connection, _ = server.accept()
+        with connection, suppress(ConnectionError):
+            while not stopped.wait(0.05):  # far less than the time-out
+                connection.sendall(b"H")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.JOKE_API_URL = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        thread = Thread(target=drip, args=[server])
+        thread.start()
+        with pytest.raises(NoJoke, match="not done after 0.3 s"):
+            get_joke()
+        stopped.set()
+        thread.join()
+
+
+def test_endless_answer_is_no_joke(joke_api):
+    joke_api.clear()
+    joke_api.expect_request("/").respond_with_data(b"ha" * 1_000_000)
+    with pytest.raises(NoJoke, match="more than 20000 bytes"):
+        get_joke()
 
 
 def test_built_in_timeout_error_does_not_catch_a_time_out_of_requests():

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from accounts import services
 from accounts.models import Profile
 
 from .factories import sign_up
@@ -20,6 +21,7 @@ def test_everything_is_done_when_the_page_comes_back(client, db, mailoutbox):
 def test_every_piece_of_work_is_logged_once_and_in_order(client, db, events):
     sign_up(client)
     assert events() == [
+        "receive form",
         "hash password",
         "save user",
         "create profile",
@@ -34,9 +36,19 @@ def test_every_piece_of_work_is_logged_once_and_in_order(client, db, events):
 def test_slow_work_runs_in_the_requests_thread_and_in_no_transaction(client, work):
     sign_up(client)
     here = (threading.current_thread(), False)
-    assert work == {"get_joke": here, "send": here, "make_thumbnail": here}
+    assert work == {"get_joke": here, "welcome_email": here, "make_thumbnail": here}
 
 
 def test_sign_up_survives_a_mail_server_that_is_down(client, db, broken_mail):
     sign_up(client)
     assert Profile.objects.get().welcome_state == "failed"
+
+
+def test_sign_up_survives_a_picture_that_cannot_be_stored(client, db, mailoutbox, monkeypatch):
+    def fail(picture):
+        raise OSError("the storage is away")
+
+    monkeypatch.setattr(services, "make_thumbnail", fail)
+    sign_up(client)
+    assert Profile.objects.get().picture_error == "the storage is away"
+    assert len(mailoutbox) == 1

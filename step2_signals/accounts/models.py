@@ -11,7 +11,10 @@ class User(AbstractUser):
     email = models.EmailField("e-mail address")
 
     class Meta(AbstractUser.Meta):
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="user_username_unique"),
+            models.UniqueConstraint(Lower("email"), name="user_email_unique"),
+        ]
 
 
 class Profile(models.Model):
@@ -21,12 +24,11 @@ class Profile(models.Model):
     picture = models.ImageField(upload_to="pictures", blank=True)
     thumbnail = models.ImageField(upload_to="thumbnails", blank=True)
 
-    # What is still to do: neither a time nor an error means that it is under way or waiting.
+    # Neither a time nor an error: the work is still to do.
     picture_resized_at = models.DateTimeField(null=True, blank=True)
     picture_error = models.TextField(blank=True)
     welcome_sent_at = models.DateTimeField(null=True, blank=True)
     welcome_error = models.TextField(blank=True)
-    welcome_retries = models.PositiveSmallIntegerField(default=0)  # that are still to come
 
     def __str__(self):
         return f"Profile of {self.user}"
@@ -40,18 +42,17 @@ class Profile(models.Model):
 
     @property
     def welcome_state(self):
-        """One of "waiting", "done", "retrying" and "failed"."""
-        result = state(self.welcome_sent_at, self.welcome_error)
-        return "retrying" if result == "failed" and self.welcome_retries else result
+        """One of "waiting", "done" and "failed"."""
+        return state(self.welcome_sent_at, self.welcome_error)
 
     @property
-    def is_settled(self):
-        """Whether nothing is left to wait for."""
-        return not {"waiting", "retrying"}.intersection([self.picture_state, self.welcome_state])
+    def is_done(self):
+        """Whether the mail is sent and the picture, if there is one, resized."""
+        return self.welcome_state == "done" and self.picture_state in ("none", "done")
 
 
 def state(done_at, error):
-    """Return the state of a piece of work of which both, one or neither is recorded."""
+    """Return the state of a piece of work of which one or neither is recorded."""
     if done_at:
         return "done"
     return "failed" if error else "waiting"

@@ -23,6 +23,8 @@ def welcome_new_user(instance, created, raw, **kwargs):
 
 
 @receiver(post_save, sender=Profile)
-def resize_new_picture(instance, raw, **kwargs):
-    if instance.picture_state == "waiting" and not raw:
+def resize_new_picture(instance, update_fields, raw, **kwargs):
+    # What this save has written, not the state that the row is in: a profile that is saved again
+    # while its picture waits needs no second resize.
+    if instance.picture and "picture" in (update_fields or []) and not raw:
         transaction.on_commit(lambda: resize_profile_image(instance), robust=True)

@@ -9,8 +9,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from .forms import SignUpForm
 from .models import Profile
-from .timeline import Timeline
-from .timing import timed
 
 
 @sensitive_post_parameters("password1", "password2")
@@ -20,18 +18,17 @@ def sign_up(request):
         return redirect("home")
     form = SignUpForm(request.POST or None, request.FILES or None)
     if form.is_valid():
-        with timed("sign-up", form.instance):
-            try:
-                user = form.save()
-            except IntegrityError:
-                # Somebody took the name or the address since the form was checked. Checking again
-                # finds their row, and puts the error at the field.
-                form.full_clean()
-                if form.is_valid():
-                    raise
-            else:
-                login(request, user)
-                return redirect("home")
+        try:
+            user = form.save()
+        except IntegrityError:
+            # Somebody took the name or the address since the form was checked. Checking again
+            # finds their row, and puts the error at the field.
+            form.full_clean()
+            if form.is_valid():
+                raise
+        else:
+            login(request, user)
+            return redirect("home")
     return render(request, "accounts/sign_up.html", {"form": form})
 
 
@@ -40,20 +37,8 @@ def sign_up(request):
 def home(request):
     if not request.user.is_authenticated:
         return render(request, "accounts/landing.html")
-    return render(request, "accounts/profile.html", progress_of(request.user))
-
-
-@never_cache
-@login_required
-@require_safe
-def progress(request):
-    """The part of the visitor's own page that changes while work goes on."""
-    return render(request, "accounts/_progress.html", progress_of(request.user))
-
-
-def progress_of(user):
-    profile = Profile.objects.filter(user=user).first()
-    return {"profile": profile, "timeline": Timeline(user)}
+    profile = Profile.objects.filter(user=request.user).first()
+    return render(request, "accounts/profile.html", {"profile": profile})
 
 
 @never_cache

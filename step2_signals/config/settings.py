@@ -1,4 +1,5 @@
 from pathlib import Path
+from urllib.parse import quote
 
 import environ
 
@@ -31,9 +32,11 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "accounts",
+    "timing",
 ]
 
 MIDDLEWARE = [
+    "timing.middleware.SignUpClockMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -75,7 +78,7 @@ DATABASES = {
 }
 
 AUTH_USER_MODEL = "accounts.User"
-PASSWORD_HASHERS = ["accounts.hashers.Argon2idPasswordHasher"]
+PASSWORD_HASHERS = ["config.hashers.Argon2idPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -86,17 +89,17 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 
-# Browsers keep cookies by host, not by port: without names of their own, the four steps
-# on one laptop would log each other out.
-SESSION_COOKIE_NAME = f"{STEP}_sessionid"
-CSRF_COOKIE_NAME = f"{STEP}_csrftoken"
+# Browsers keep cookies by host, not by port: without names of their own, the steps on one laptop
+# would log each other out. quote() because a folder's name may have what a cookie's may not.
+SESSION_COOKIE_NAME = f"{quote(STEP)}_sessionid"
+CSRF_COOKIE_NAME = f"{quote(STEP)}_csrftoken"
 
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 MEDIA_ROOT = VAR_DIR / "media"
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "accounts.uploads.NamelessUploadHandler",
+    "config.uploads.NamelessUploadHandler",
 ]
 
 EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
@@ -116,8 +119,9 @@ LOGGING = {
     "formatters": {
         "message": {"format": "%(asctime)s %(levelname)s %(name)s:%(lineno)d - %(message)s"},
         "timing": {
-            "format": "%(asctime)s %(levelname)s accounts.%(module)s:%(lineno)d"
-            " [%(elapsed).3fs] - %(message)s"
+            "()": "timing.log.ConsoleFormatter",
+            "format": "%(asctime)s %(levelname)s %(package)s.%(module)s:%(lineno)d"
+            " [%(elapsed).3fs] - %(message)s",
         },
         "json": {
             "()": "pythonjsonlogger.json.JsonFormatter",
@@ -129,14 +133,14 @@ LOGGING = {
         "messages": {"class": "logging.StreamHandler", "formatter": "message"},
         "timings": {"class": "logging.StreamHandler", "formatter": "timing", "level": "INFO"},
         "timings_file": {
-            "()": "accounts.timing.TimingFileHandler",
+            "()": "timing.log.TimingFileHandler",
             "folder": VAR_DIR,
             "formatter": "json",
         },
     },
     "loggers": {
         "accounts": {"handlers": ["messages"], "level": "INFO"},
-        "accounts.timing": {
+        "timing": {
             "handlers": ["timings", "timings_file"],
             "level": "DEBUG",  # what begins goes to the file alone
             "propagate": False,

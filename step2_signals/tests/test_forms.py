@@ -3,14 +3,13 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, connection
-from django.db.models import Value
-from django.db.models.functions import Lower
+from django.db import IntegrityError, connection, transaction
 from django.db.models.signals import post_save
+from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
-from accounts import forms
-from accounts.forms import SignUpForm
+from accounts import pictures
+from accounts.forms import SignUpForm, is_taken
 from accounts.models import Profile, User
 
 from .factories import picture_content, sign_up_data, upload
@@ -77,7 +76,7 @@ def test_anything_else_is_refused_at_the_field(db, content):
 
 
 def test_picture_with_too_many_bytes_is_refused(db, monkeypatch):
-    monkeypatch.setattr(forms, "MAX_PICTURE_BYTES", 1000)
+    monkeypatch.setattr(pictures, "MAX_BYTES", 1000)
     form = sign_up_form(upload())
     assert "at most 1000\xa0bytes" in form.errors["picture"][0]
 
@@ -116,14 +115,34 @@ def test_address_is_unique_without_regard_to_case(user):
     assert form.errors == {"email": ["A user with that e-mail address already exists."]}
 
 
-def test_database_refuses_the_same_address_in_another_case(user):
+def test_username_is_unique_without_regard_to_case(user):
+    form = sign_up_form(username="ADA", email="other@example.com")
+    assert form.errors == {"username": ["A user with that username already exists."]}
+
+
+@pytest.mark.parametrize("field", ["username", "email"])
+def test_database_refuses_the_same_in_another_case(user, field):
+    other = {"username": "other", "email": "other@example.com"}
     with pytest.raises(IntegrityError):
-        User.objects.create_user("other", "ADA@example.com")
+        User.objects.create_user(**other | {field: getattr(user, field).upper()})
 
 
-def test_search_for_an_address_uses_the_index(db):
-    users = User.objects.alias(lower=Lower("email")).filter(lower=Lower(Value("ada@example.com")))
-    assert "USING INDEX user_email_unique" in users.explain()
+@pytest.mark.parametrize("field", ["username", "email"])
+def test_search_for_what_is_taken_uses_the_index(db, field):
+    with CaptureQueriesContext(connection) as queries:
+        is_taken(field, "ada@example.com")
+    [query] = queries
+    plan = connection.cursor().execute(f"EXPLAIN QUERY PLAN {query['sql']}").fetchall()
+    assert f"USING INDEX user_{field}_unique" in str(plan)
+
+
+def test_form_without_commit_saves_nothing(db, media_root):
+    form = sign_up_form(upload())
+    assert form.is_valid()
+    user = form.save(commit=False)
+    assert user.check_password(sign_up_data()["password1"])
+    assert not User.objects.exists()
+    assert files_in(media_root) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -187,6 +206,38 @@ def test_picture_of_a_user_who_could_not_be_saved_is_not_kept(media_root):
     assert len(stored) == 1
     assert files_in(media_root) == []
     assert not User.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_picture_of_a_user_who_was_saved_is_kept_whatever_fails_after_the_commit(media_root):
+    def fail_after_the_commit(**kwargs):
+        transaction.on_commit(lambda: 1 / 0)
+
+    form = sign_up_form(upload())
+    assert form.is_valid()
+    post_save.connect(fail_after_the_commit, sender=User)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            form.save()
+    finally:
+        post_save.disconnect(fail_after_the_commit, sender=User)
+    assert files_in(media_root) == [Path(Profile.objects.get().picture.path)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_waits_for_the_storage(monkeypatch):
+    in_transaction = []
+    save = default_storage.save
+
+    def spy(*args, **kwargs):
+        in_transaction.append(connection.in_atomic_block)
+        return save(*args, **kwargs)
+
+    monkeypatch.setattr(default_storage, "save", spy)
+    form = sign_up_form(upload())
+    assert form.is_valid()
+    form.save()
+    assert in_transaction == [False]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,5 +1,7 @@
 """What this step alone promises: receivers do the work, and the caller waits for them."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -22,6 +24,13 @@ def failing_receiver():
     post_save.disconnect(fail, sender=User)
 
 
+def test_receivers_are_connected_without_anybody_importing_them():
+    # In a process of its own, because this test has imported the receivers itself.
+    script = "import django; django.setup(); import sys; print('accounts.signals' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.stdout == "True\n", result.stderr
+
+
 @pytest.mark.django_db(transaction=True)
 def test_everything_is_done_when_the_page_comes_back(client, mailoutbox):
     sign_up(client)
@@ -35,6 +44,7 @@ def test_everything_is_done_when_the_page_comes_back(client, mailoutbox):
 def test_the_profile_is_created_while_the_user_is_saved(client, events):
     sign_up(client)
     assert events() == [
+        "receive form",
         "hash password",
         "create profile",  # ends before "save user" does: save() waits for its receivers
         "save user",
@@ -62,7 +72,7 @@ def test_receivers_run_in_the_callers_thread_and_transaction(monkeypatch):
 def test_slow_work_runs_in_the_requests_thread_and_in_no_transaction(client, work):
     sign_up(client)
     here = (threading.current_thread(), False)
-    assert work == {"get_joke": here, "send": here, "make_thumbnail": here}
+    assert work == {"get_joke": here, "welcome_email": here, "make_thumbnail": here}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -97,6 +107,17 @@ def test_resizing_does_not_call_its_own_receiver_again(client, events):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_saving_a_profile_while_its_picture_waits_resizes_nothing_twice(events):
+    with transaction.atomic():
+        user = User.objects.create_user("ada", "ada@example.com")
+        user.profile.picture = "pictures/ada.jpeg"
+        user.profile.save(update_fields=["picture"])
+        user.profile.save()
+        user.profile.save(update_fields=["bio"])
+    assert events().count("resize picture") == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_saving_a_user_again_sends_no_second_mail(client, mailoutbox):
     sign_up(client)
     User.objects.get().save()
@@ -107,7 +128,9 @@ def test_saving_a_user_again_sends_no_second_mail(client, mailoutbox):
 def test_loading_a_fixture_does_no_work(mailoutbox):
     user = User(username="ada", email="ada@example.com")
     user.save_base(raw=True)
-    Profile(user=user, picture="pictures/ada.jpeg").save_base(raw=True)
+    profile = Profile(user=user, picture="pictures/ada.jpeg")
+    profile.save_base(raw=True)
+    profile.save_base(raw=True, update_fields=["picture"])
     assert Profile.objects.get().picture_state == "waiting"
     assert mailoutbox == []
 

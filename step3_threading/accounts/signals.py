@@ -5,14 +5,15 @@ from django.db import connection, transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from timing.log import timed
+
 from .models import Profile, User
 from .services import create_profile, resize_profile_image, send_welcome_email
-from .timing import timed
 
 logger = logging.getLogger(__name__)
 
-# A mail that waits here or is being sent is in this process's memory alone: when the process is
-# killed, it is lost, and nothing looks for what was still to do.
+# A mail that waits here, or is being sent, is in this process's memory alone. When the process is
+# killed, it is lost.
 mail_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mail")
 
 
@@ -22,7 +23,7 @@ def send_welcome_email_in_thread(user):
     except Exception:
         logger.exception("The welcome mail for %s failed", user)  # or nobody would ever see it
     finally:
-        connection.close()  # each thread has its own, and only a request's is closed by Django
+        connection.close()  # each thread has its own; Django closes only those of requests
 
 
 def queue_welcome_email(user):
@@ -43,6 +44,8 @@ def welcome_new_user(instance, created, raw, **kwargs):
 
 
 @receiver(post_save, sender=Profile)
-def resize_new_picture(instance, raw, **kwargs):
-    if instance.picture_state == "waiting" and not raw:
+def resize_new_picture(instance, update_fields, raw, **kwargs):
+    # What this save has written, not the state that the row is in: a profile that is saved again
+    # while its picture waits needs no second resize.
+    if instance.picture and "picture" in (update_fields or []) and not raw:
         transaction.on_commit(lambda: resize_profile_image(instance), robust=True)

@@ -8,6 +8,5 @@ urlpatterns = [
     path("signup/", views.sign_up, name="sign_up"),
     path("login/", LoginView.as_view(template_name="accounts/login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path("progress/", views.progress, name="progress"),
     path("thumbnail/", views.thumbnail, name="thumbnail"),
 ]

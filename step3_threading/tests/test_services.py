@@ -1,5 +1,4 @@
 import socket
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,11 @@ from PIL import Image
 from accounts import services
 from accounts.jokes import FALLBACK
 from accounts.models import Profile
-from accounts.services import make_thumbnail, resize_profile_image, send_welcome_email
-from accounts.timing import records_of
+from accounts.pictures import make_thumbnail
+from accounts.services import resize_profile_image, send_welcome_email
+from timing.log import records_of
 
 from .conftest import JOKE
-from .factories import picture_content
-
-
-def thumbnail_of(content):
-    return Image.open(make_thumbnail(ContentFile(content)))
 
 
 def reloaded(user):
@@ -27,7 +22,7 @@ def reloaded(user):
 
 
 def test_welcome_mail_carries_the_joke_as_text_and_html(user, mailoutbox):
-    assert send_welcome_email(user) is True
+    send_welcome_email(user)
     [mail] = mailoutbox
     assert mail.to == ["ada@example.com"]
     assert mail.subject == "Welcome, ada!"
@@ -55,19 +50,10 @@ def test_joke_is_escaped_in_html_and_not_in_text(user, mailoutbox, joke_api):
 
 def test_welcome_mail_goes_out_without_the_joke_api(user, mailoutbox, joke_api):
     joke_api.clear()
-    assert send_welcome_email(user) is True
+    send_welcome_email(user)
     assert FALLBACK in mailoutbox[0].body
     [record] = [record for record in records_of(user) if record["event"] == "fetch joke"]
     assert "500 Server Error" in record["error"]
-
-
-def test_welcome_mail_waits_for_its_joke_where_that_is_required(user, mailoutbox, joke_api):
-    joke_api.clear()
-    assert send_welcome_email(user, retries=2, joke_required=True) is False
-    assert mailoutbox == []
-    profile = reloaded(user)
-    assert profile.welcome_state == "retrying"
-    assert "HTTPError" in profile.welcome_error
 
 
 def test_mail_server_that_is_down_leaves_the_reason(user, settings):
@@ -76,7 +62,8 @@ def test_mail_server_that_is_down_leaves_the_reason(user, settings):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         settings.EMAIL_PORT = unused.getsockname()[1]
-        assert send_welcome_email(user) is False
+        with pytest.raises(ConnectionRefusedError):
+            send_welcome_email(user)
     profile = reloaded(user)
     assert profile.welcome_state == "failed"
     assert "refused" in profile.welcome_error
@@ -84,7 +71,8 @@ def test_mail_server_that_is_down_leaves_the_reason(user, settings):
 
 def test_mail_that_was_sent_stays_sent_when_a_second_try_fails(user, broken_mail):
     Profile.objects.update(welcome_sent_at=timezone.now())
-    assert send_welcome_email(user) is False
+    with pytest.raises(OSError, match="asleep"):
+        send_welcome_email(user)
     assert (reloaded(user).welcome_state, reloaded(user).welcome_error) == ("done", "")
 
 
@@ -94,77 +82,9 @@ def test_reason_is_forgotten_when_the_mail_goes_out_after_all(user):
     assert reloaded(user).welcome_error == ""
 
 
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [
-        ((4000, 3000), (300, 225)),
-        ((300, 900), (100, 300)),
-        ((3000, 1), (300, 1)),
-        ((40, 30), (40, 30)),
-    ],
-)
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-def test_thumbnail_fits_and_keeps_the_aspect(format, size, expected):
-    assert thumbnail_of(picture_content(format, size=size)).size == expected
-
-
-@pytest.mark.parametrize(
-    ("format", "mode"),
-    [
-        ("JPEG", "L"),
-        ("JPEG", "CMYK"),
-        ("PNG", "1"),
-        ("PNG", "L"),
-        ("PNG", "LA"),
-        ("PNG", "P"),
-        ("PNG", "RGBA"),
-        ("WEBP", "RGBA"),
-    ],
-)
-def test_thumbnail_of_every_mode_is_an_rgb_jpeg_of_the_same_picture(format, mode):
-    thumbnail = thumbnail_of(picture_content(format, mode, size=(600, 600)))
-    assert (thumbnail.format, thumbnail.mode) == ("JPEG", "RGB")
-    # The gradient runs from black at the top to white at the bottom.
-    assert max(thumbnail.getpixel((150, 20))) < 80
-    assert min(thumbnail.getpixel((150, 280))) > 170
-
-
-def test_thumbnail_of_16_bits_a_pixel_is_scaled_to_8():
-    picture, content = Image.new("I;16", (600, 600), 128 * 256), BytesIO()
-    picture.save(content, "PNG")
-    assert thumbnail_of(content.getvalue()).getpixel((150, 150)) == (128, 128, 128)
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_transparent_parts_become_white(mode):
-    picture, content = Image.new("RGBA", (600, 600), (0, 0, 0, 0)).convert(mode), BytesIO()
-    picture.save(content, "PNG", **({"transparency": 0} if mode == "P" else {}))
-    assert thumbnail_of(content.getvalue()).getpixel((150, 150)) == (255, 255, 255)
-
-
-def test_thumbnail_is_upright():
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: the top of the picture is at the right
-    thumbnail = thumbnail_of(picture_content(size=(800, 400), exif=exif))
-    assert thumbnail.size == (150, 300)
-
-
-def test_thumbnail_has_no_metadata():
-    exif = Image.Exif()
-    exif[0x010E] = "my house"
-    exif.get_ifd(0x8825)[1] = "N"  # where the picture was taken
-    picture = picture_content(exif=exif, comment=b"at home")
-    assert b"my house" in picture
-    assert b"at home" in picture
-    thumbnail = thumbnail_of(picture)
-    assert not thumbnail.getexif()
-    assert "comment" not in thumbnail.info
-    assert "exif" not in thumbnail.info
-
-
 def test_resize_keeps_the_original_and_stores_a_thumbnail(user):
     original = Path(user.profile.picture.path).read_bytes()
-    assert resize_profile_image(user.profile) is True
+    resize_profile_image(user.profile)
     profile = reloaded(user)
     assert profile.picture_state == "done"
     with Image.open(profile.thumbnail.path) as thumbnail:
@@ -179,21 +99,22 @@ def test_resize_may_run_twice_and_leaves_one_thumbnail(user, media_root):
     assert path == Path(reloaded(user).thumbnail.path)
 
 
-def test_broken_picture_leaves_the_reason_and_the_original(user):
+def test_picture_that_cannot_be_decoded_has_failed_for_good_with_its_reason(user):
     path = Path(user.profile.picture.path)
     broken = path.read_bytes()[:2000]  # a header that passes the form, and half of the rest
     path.write_bytes(broken)
-    assert resize_profile_image(user.profile) is False
+    resize_profile_image(user.profile)
     profile = reloaded(user)
     assert profile.picture_state == "failed"
     assert "truncated" in profile.picture_error
     assert path.read_bytes() == broken
 
 
-def test_missing_picture_leaves_the_reason(user):
+def test_missing_picture_leaves_the_reason_and_may_be_tried_again(user):
     Path(user.profile.picture.path).unlink()
-    assert resize_profile_image(user.profile) is False
-    assert reloaded(user).picture_state == "failed"
+    with pytest.raises(FileNotFoundError):
+        resize_profile_image(user.profile)
+    assert "No such file" in reloaded(user).picture_error
 
 
 def test_error_without_a_text_is_a_reason_too(user, monkeypatch):
@@ -201,14 +122,29 @@ def test_error_without_a_text_is_a_reason_too(user, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(services, "make_thumbnail", fail)
-    resize_profile_image(user.profile)
-    assert reloaded(user).picture_state == "failed"
+    with pytest.raises(MemoryError):
+        resize_profile_image(user.profile)
     assert reloaded(user).picture_error == "MemoryError()"
+
+
+def test_picture_that_failed_before_is_done_when_it_works(user):
+    Profile.objects.update(picture_error="the storage is away")
+    resize_profile_image(reloaded(user))
+    assert (reloaded(user).picture_state, reloaded(user).picture_error) == ("done", "")
+
+
+def test_picture_that_is_done_stays_done_when_a_second_try_fails(user, monkeypatch):
+    resize_profile_image(user.profile)
+    monkeypatch.setattr(services, "make_thumbnail", lambda picture: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        resize_profile_image(reloaded(user))
+    assert (reloaded(user).picture_state, reloaded(user).picture_error) == ("done", "")
 
 
 def test_thumbnail_that_cannot_be_stored_leaves_the_reason(user, media_root):
     (media_root / "thumbnails").write_text("in the way")
-    assert resize_profile_image(user.profile) is False
+    with pytest.raises(FileExistsError):
+        resize_profile_image(user.profile)
     assert reloaded(user).picture_state == "failed"
 
 
@@ -219,7 +155,8 @@ def test_thumbnail_that_was_stored_in_part_is_not_kept(user, media_root, monkeyp
             raise OSError("No space left on device")
 
     monkeypatch.setattr(services, "make_thumbnail", lambda picture: HalfWritten(b"x" * 1000))
-    assert resize_profile_image(user.profile) is False
+    with pytest.raises(OSError, match="No space left"):
+        resize_profile_image(user.profile)
     assert reloaded(user).picture_error == "No space left on device"
     assert list((media_root / "thumbnails").iterdir()) == []
 
@@ -230,7 +167,8 @@ def test_failure_of_a_picture_is_not_laid_to_the_one_that_replaced_it(user, monk
         raise OSError("no such file")
 
     monkeypatch.setattr(services, "make_thumbnail", fail)
-    assert resize_profile_image(user.profile) is False
+    with pytest.raises(OSError, match="no such file"):
+        resize_profile_image(user.profile)
     assert reloaded(user).picture_state == "waiting"
 
 
@@ -246,8 +184,9 @@ def test_thumbnail_that_could_not_be_recorded_is_not_kept(user, media_root):
 
 
 def test_profile_without_a_picture_needs_no_resize(user):
-    user.profile.picture = ""
-    assert resize_profile_image(user.profile) is False
+    Profile.objects.update(picture="")
+    resize_profile_image(reloaded(user))
+    assert reloaded(user).picture_state == "none"
 
 
 def test_thumbnail_of_a_replaced_picture_is_thrown_away(user, media_root, monkeypatch):
@@ -256,6 +195,6 @@ def test_thumbnail_of_a_replaced_picture_is_thrown_away(user, media_root, monkey
         return make_thumbnail(picture)
 
     monkeypatch.setattr(services, "make_thumbnail", replace_meanwhile)
-    assert resize_profile_image(user.profile) is False
+    resize_profile_image(user.profile)
     assert list((media_root / "thumbnails").iterdir()) == []
     assert reloaded(user).thumbnail == ""

@@ -6,7 +6,6 @@ from pytest_django.asserts import assertContains, assertNotContains, assertRedir
 from accounts.forms import SignUpForm
 from accounts.models import Profile, User
 from accounts.services import resize_profile_image, send_welcome_email
-from accounts.timing import timed
 
 from .factories import PASSWORD, picture_content, sign_up, sign_up_data, upload
 
@@ -91,15 +90,15 @@ def test_visitor_can_log_in_and_out(client, user):
 def test_profile_shows_what_is_still_to_do(client, user):
     client.force_login(user)
     response = client.get("/")
-    assertContains(response, "waiting to be resized")
-    assertContains(response, "waiting to be sent")
+    assertContains(response, "not resized yet")
+    assertContains(response, "not sent yet")
 
 
 def test_profile_shows_what_failed_and_why(client, user):
     Profile.objects.filter(user=user).update(picture_error="truncated", welcome_error="refused")
     client.force_login(user)
     response = client.get("/")
-    assertContains(response, "could not be resized: truncated")
+    assertContains(response, "not resized: truncated")
     assertContains(response, "not sent: refused")
 
 
@@ -116,37 +115,19 @@ def test_profile_of_long_ago_has_no_timeline(client, user):
     assertContains(client.get("/"), "no longer in it")
 
 
-def test_page_asks_for_news_while_there_is_something_to_wait_for(client, user):
-    with timed("sign-up", user):
-        client.force_login(user)
+def test_page_asks_for_news_until_all_is_done(client, user):
+    client.force_login(user)
     assertContains(client.get("/"), "live.js")
     assertContains(client.get("/"), 'http-equiv="refresh"')
-    assertNotContains(client.get(reverse("progress")), 'id="settled"')
     resize_profile_image(user.profile)
     send_welcome_email(user)
     assertNotContains(client.get("/"), "live.js")
-    assertContains(client.get(reverse("progress")), 'id="settled"')
 
 
-def test_mail_that_will_be_tried_again_is_not_said_to_have_failed(client, user, broken_mail):
-    send_welcome_email(user, retries=1)
-    client.force_login(user)
-    assertContains(
-        client.get("/"), "being tried again, because it was not sent: mail server asleep"
-    )
-    send_welcome_email(user, retries=0)
-    assertContains(client.get("/"), "not sent: mail server asleep")
-    assertNotContains(client.get("/"), "being tried again")
-
-
-def test_asking_for_news_costs_three_queries(client, user, django_assert_num_queries):
+def test_page_costs_three_queries(client, user, django_assert_num_queries):
     client.force_login(user)
     with django_assert_num_queries(3):  # session, user, profile
-        client.get(reverse("progress"))
-
-
-def test_progress_is_for_those_who_are_logged_in(client, db):
-    assertRedirects(client.get(reverse("progress")), "/login/?next=/progress/")
+        client.get("/")
 
 
 def test_user_from_elsewhere_without_a_profile_gets_a_page(client, db):
@@ -169,12 +150,13 @@ def test_thumbnail_is_its_owners_only(client, user):
 
 def test_thumbnail_without_its_file_is_not_found(client, user):
     resize_profile_image(user.profile)
-    user.profile.thumbnail.storage.delete(user.profile.thumbnail.name)
+    thumbnail = Profile.objects.get().thumbnail
+    thumbnail.storage.delete(thumbnail.name)
     client.force_login(user)
     assert client.get(reverse("thumbnail")).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["home", "sign_up", "progress", "thumbnail"])
+@pytest.mark.parametrize("name", ["home", "sign_up", "thumbnail"])
 def test_other_methods_are_refused(client, user, name):
     if name != "sign_up":
         client.force_login(user)

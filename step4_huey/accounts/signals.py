@@ -2,10 +2,11 @@ from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from timing.log import timed
+
 from . import tasks
 from .models import Profile, User
 from .services import create_profile
-from .timing import timed
 
 # A task queued before the commit could start before its row can be seen. Huey's own
 # on_commit_task() is not robust: with a broken queue, the sign-up would fail after its commit.
@@ -29,6 +30,8 @@ def welcome_new_user(instance, created, raw, **kwargs):
 
 
 @receiver(post_save, sender=Profile)
-def resize_new_picture(instance, raw, **kwargs):
-    if instance.picture_state == "waiting" and not raw:
+def resize_new_picture(instance, update_fields, raw, **kwargs):
+    # What this save has written, not the state that the row is in: a profile that is saved again
+    # while its picture waits needs no second resize.
+    if instance.picture and "picture" in (update_fields or []) and not raw:
         transaction.on_commit(lambda: queue(tasks.resize_profile_image, instance.user), robust=True)

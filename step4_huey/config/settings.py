@@ -1,4 +1,5 @@
 from pathlib import Path
+from urllib.parse import quote
 
 import environ
 
@@ -26,23 +27,22 @@ if not DEBUG:
     SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "huey.contrib.djhuey",
     "accounts",
+    "timing",
 ]
 
 MIDDLEWARE = [
+    "timing.middleware.SignUpClockMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -57,7 +57,6 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
             ]
         },
     }
@@ -80,7 +79,7 @@ DATABASES = {
 }
 
 AUTH_USER_MODEL = "accounts.User"
-PASSWORD_HASHERS = ["accounts.hashers.Argon2idPasswordHasher"]
+PASSWORD_HASHERS = ["config.hashers.Argon2idPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -91,17 +90,17 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 
-# Browsers keep cookies by host, not by port: without names of their own, the four steps
-# on one laptop would log each other out.
-SESSION_COOKIE_NAME = f"{STEP}_sessionid"
-CSRF_COOKIE_NAME = f"{STEP}_csrftoken"
+# Browsers keep cookies by host, not by port: without names of their own, the steps on one laptop
+# would log each other out. quote() because a folder's name may have what a cookie's may not.
+SESSION_COOKIE_NAME = f"{quote(STEP)}_sessionid"
+CSRF_COOKIE_NAME = f"{quote(STEP)}_csrftoken"
 
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 MEDIA_ROOT = VAR_DIR / "media"
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "accounts.uploads.NamelessUploadHandler",
+    "config.uploads.NamelessUploadHandler",
 ]
 
 EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
@@ -115,12 +114,9 @@ JOKE_API_URL = env("JOKE_API_URL", default="https://icanhazdadjoke.com/")
 # Seconds that every resize sleeps first, standing in for a heavier job than a thumbnail.
 SIMULATED_RESIZE_SECONDS = env.float("SIMULATED_RESIZE_SECONDS", default=5.0)
 
-# A worker that has had its work for so long is taken for dead: longer than the longest task.
-LEASE_SECONDS = env.int("LEASE_SECONDS", default=60)
-
 HUEY = {
     "huey_class": "huey.SqliteHuey",
-    "name": STEP,
+    "name": "signup",
     "filename": VAR_DIR / "huey.sqlite3",
     "immediate": False,  # otherwise DEBUG decides whether tasks run at once, in the request
     "results": False,  # nobody asks for them, and they would pile up
@@ -139,8 +135,9 @@ LOGGING = {
     "formatters": {
         "message": {"format": "%(asctime)s %(levelname)s %(name)s:%(lineno)d - %(message)s"},
         "timing": {
-            "format": "%(asctime)s %(levelname)s accounts.%(module)s:%(lineno)d"
-            " [%(elapsed).3fs] - %(message)s"
+            "()": "timing.log.ConsoleFormatter",
+            "format": "%(asctime)s %(levelname)s %(package)s.%(module)s:%(lineno)d"
+            " [%(elapsed).3fs] - %(message)s",
         },
         "json": {
             "()": "pythonjsonlogger.json.JsonFormatter",
@@ -152,14 +149,14 @@ LOGGING = {
         "messages": {"class": "logging.StreamHandler", "formatter": "message"},
         "timings": {"class": "logging.StreamHandler", "formatter": "timing", "level": "INFO"},
         "timings_file": {
-            "()": "accounts.timing.TimingFileHandler",
+            "()": "timing.log.TimingFileHandler",
             "folder": VAR_DIR,
             "formatter": "json",
         },
     },
     "loggers": {
         "accounts": {"handlers": ["messages"], "level": "INFO"},
-        "accounts.timing": {
+        "timing": {
             "handlers": ["timings", "timings_file"],
             "level": "DEBUG",  # what begins goes to the file alone
             "propagate": False,

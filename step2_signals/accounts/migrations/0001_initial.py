@@ -132,8 +132,13 @@ class Migration(migrations.Migration):
                 ("picture_error", models.TextField(blank=True)),
                 ("welcome_sent_at", models.DateTimeField(blank=True, null=True)),
                 ("welcome_error", models.TextField(blank=True)),
-                ("welcome_retries", models.PositiveSmallIntegerField(default=0)),
             ],
+        ),
+        migrations.AddConstraint(
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("username"), name="user_username_unique"
+            ),
         ),
         migrations.AddConstraint(
             model_name="user",

@@ -1,0 +1,36 @@
+"""A limit on the whole of a conversation with a server.
+
+The time-out of a socket limits each silence: a server that sends a byte every four seconds is
+never silent for five.
+"""
+
+from concurrent.futures import Future
+from threading import BoundedSemaphore, Thread
+
+MAX_CONVERSATIONS = 50  # at once, those that were given up included
+places = BoundedSemaphore(MAX_CONVERSATIONS)
+
+
+def within(seconds, function, *args):
+    """Return what the function returns, or raise TimeoutError after so many seconds.
+
+    The function runs in a thread of its own. One that takes too long is left there until its
+    server hangs up. It must not use the database, where this thread would have another connection.
+    """
+    if not places.acquire(timeout=seconds):
+        raise TimeoutError(f"{MAX_CONVERSATIONS} others have not ended after {seconds} s")
+    result = Future()
+
+    def run():
+        try:
+            result.set_result(function(*args))
+        except Exception as error:
+            result.set_exception(error)
+        finally:
+            places.release()
+
+    Thread(target=run, daemon=True).start()
+    try:
+        return result.result(timeout=seconds)
+    except TimeoutError as error:
+        raise TimeoutError(str(error) or f"not done after {seconds} s") from error

@@ -1,0 +1,58 @@
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class User(AbstractUser):
+    # Known before the row is saved, so that the timing log can name the sign-up from its start.
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField("e-mail address")
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="user_username_unique"),
+            models.UniqueConstraint(Lower("email"), name="user_email_unique"),
+        ]
+
+
+class Profile(models.Model):
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True)
+    bio = models.TextField(default="New here, and glad to be.")
+    location = models.CharField(max_length=100, blank=True)
+    picture = models.ImageField(upload_to="pictures", blank=True)
+    thumbnail = models.ImageField(upload_to="thumbnails", blank=True)
+
+    # Neither a time nor an error: the work is still to do.
+    picture_resized_at = models.DateTimeField(null=True, blank=True)
+    picture_error = models.TextField(blank=True)
+    welcome_sent_at = models.DateTimeField(null=True, blank=True)
+    welcome_error = models.TextField(blank=True)
+
+    def __str__(self):
+        return f"Profile of {self.user}"
+
+    @property
+    def picture_state(self):
+        """One of "none", "waiting", "done" and "failed"."""
+        if not self.picture:
+            return "none"
+        return state(self.picture_resized_at, self.picture_error)
+
+    @property
+    def welcome_state(self):
+        """One of "waiting", "done" and "failed"."""
+        return state(self.welcome_sent_at, self.welcome_error)
+
+    @property
+    def is_done(self):
+        """Whether the mail is sent and the picture, if there is one, resized."""
+        return self.welcome_state == "done" and self.picture_state in ("none", "done")
+
+
+def state(done_at, error):
+    """Return the state of a piece of work of which one or neither is recorded."""
+    if done_at:
+        return "done"
+    return "failed" if error else "waiting"

@@ -1,0 +1,13 @@
+from . import services
+from .models import Profile, User
+
+# Arguments are keys, not objects: a task may run long after it was queued, and loads the row as it
+# is then.
+
+
+def send_welcome_email(user_id):
+    services.send_welcome_email(User.objects.get(pk=user_id))
+
+
+def resize_profile_image(user_id):
+    services.resize_profile_image(Profile.objects.select_related("user").get(user=user_id))

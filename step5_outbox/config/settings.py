@@ -1,0 +1,179 @@
+from pathlib import Path
+from urllib.parse import quote
+
+import environ
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STEP = BASE_DIR.name
+
+# Everything that a running step writes: database, pictures, logs.
+VAR_DIR = Path(env("VAR_DIR", default=BASE_DIR / "var"))
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+# Dangerous: on by default for the workshop. With DEBUG=off, nothing below has an insecure default.
+DEBUG = env.bool("DEBUG", default=True)
+SECRET_KEY = env("SECRET_KEY", default="insecure-workshop-key") if DEBUG else env("SECRET_KEY")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+
+if not DEBUG:
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    # Preloading is for the owner of the whole domain to decide.
+    SILENCED_SYSTEM_CHECKS = ["security.W021"]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "huey.contrib.djhuey",
+    "accounts",
+    "outbox",
+    "timing",
+]
+
+MIDDLEWARE = [
+    "timing.middleware.SignUpClockMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": VAR_DIR / "db.sqlite3",
+        "TEST": {"NAME": VAR_DIR / "test.sqlite3"},
+        # WAL pays only with connections that stay open: the last one to close checkpoints.
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            # Wait for the write lock when a transaction begins, not fail in the middle of it.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+        },
+    }
+}
+
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = ["config.hashers.Argon2idPasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+
+# Browsers keep cookies by host, not by port: without names of their own, the steps on one laptop
+# would log each other out. quote() because a folder's name may have what a cookie's may not.
+SESSION_COOKIE_NAME = f"{quote(STEP)}_sessionid"
+CSRF_COOKIE_NAME = f"{quote(STEP)}_csrftoken"
+
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+MEDIA_ROOT = VAR_DIR / "media"
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "config.uploads.NamelessUploadHandler",
+]
+
+EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_TIMEOUT = 5  # seconds; Django's default is to wait for ever
+DEFAULT_FROM_EMAIL = "welcome@example.com"
+
+JOKE_API_URL = env("JOKE_API_URL", default="https://icanhazdadjoke.com/")
+
+# Seconds that every resize sleeps first, standing in for a heavier job than a thumbnail.
+SIMULATED_RESIZE_SECONDS = env.float("SIMULATED_RESIZE_SECONDS", default=5.0)
+
+HUEY = {
+    "huey_class": "huey.SqliteHuey",
+    "name": "signup",
+    "filename": VAR_DIR / "huey.sqlite3",
+    "immediate": False,  # otherwise DEBUG decides whether tasks run at once, in the request
+    "results": False,  # nobody asks for them, and they would pile up
+    "consumer": {
+        "workers": 2,
+        # Seconds between two looks at the queue. By default an idle worker backs off to 10.
+        "initial_delay": 0.02,
+        "backoff": 1,
+        "max_delay": 0.02,
+    },
+}
+
+# What the outbox can do, the most urgent first: the name in the job's row, and the function.
+OUTBOX_WORK = {
+    "welcome": "accounts.tasks.send_welcome_email",
+    "picture": "accounts.tasks.resize_profile_image",
+}
+# A worker may hold a job for so many seconds; must exceed the longest piece of work.
+OUTBOX_LEASE_SECONDS = env.int("OUTBOX_LEASE_SECONDS", default=60)
+OUTBOX_MAX_ATTEMPTS = env.int("OUTBOX_MAX_ATTEMPTS", default=20)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "message": {"format": "%(asctime)s %(levelname)s %(name)s:%(lineno)d - %(message)s"},
+        "timing": {
+            "()": "timing.log.ConsoleFormatter",
+            "format": "%(asctime)s %(levelname)s %(package)s.%(module)s:%(lineno)d"
+            " [%(elapsed).3fs] - %(message)s",
+        },
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "%(process)d %(threadName)s %(message)s",
+            "static_fields": {"step": STEP},
+        },
+    },
+    "handlers": {
+        "messages": {"class": "logging.StreamHandler", "formatter": "message"},
+        "timings": {"class": "logging.StreamHandler", "formatter": "timing", "level": "INFO"},
+        "timings_file": {
+            "()": "timing.log.TimingFileHandler",
+            "folder": VAR_DIR,
+            "formatter": "json",
+        },
+    },
+    "loggers": {
+        "accounts": {"handlers": ["messages"], "level": "INFO"},
+        "timing": {
+            "handlers": ["timings", "timings_file"],
+            "level": "DEBUG",  # what begins goes to the file alone
+            "propagate": False,
+        },
+    },
+}

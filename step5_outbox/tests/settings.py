@@ -1,0 +1,11 @@
+"""The step's settings, but everything it writes is thrown away, and no work is simulated."""
+
+import os
+from tempfile import TemporaryDirectory
+
+var_dir = TemporaryDirectory(ignore_cleanup_errors=True)
+os.environ["VAR_DIR"] = var_dir.name
+os.environ["SIMULATED_RESIZE_SECONDS"] = "0"
+os.environ["DEBUG"] = "on"
+
+from config.settings import *  # noqa: E402, F403

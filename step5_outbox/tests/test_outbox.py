@@ -1,0 +1,393 @@
+"""What this step alone promises: a job is committed with the user, and done whatever happens."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.utils import timezone
+from huey.signals import SIGNAL_INTERRUPTED
+
+from accounts import services
+from accounts.models import Profile, User
+from outbox import tasks
+from outbox.models import LONGEST_PAUSE, Job
+
+from .factories import sign_up
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run_all(queue):
+    """Run all tasks that wait, as a worker would, until there is none."""
+    while task := queue.dequeue():
+        queue.execute(task)
+
+
+def work_to_do():
+    return sorted(Job.objects.values_list("work", flat=True))
+
+
+def repair():
+    tasks.repair.call_local()
+
+
+def time_passes(**duration):
+    """Let everything be due so much earlier."""
+    for job in Job.objects.exclude(due_at=None):
+        Job.objects.filter(pk=job.pk).update(due_at=job.due_at - timedelta(**duration))
+
+
+def states():
+    profile = Profile.objects.get()
+    return profile.picture_state, profile.welcome_state
+
+
+@pytest.fixture
+def signed_up(client, queue):
+    """The profile of somebody who signed up, and whose tasks are lost."""
+    sign_up(client)
+    queue.flush()
+    return Profile.objects.get()
+
+
+@pytest.fixture
+def one_job(signed_up):
+    """A mail that is to be sent, and nothing else."""
+    Job.objects.exclude(work="welcome").delete()
+    return Job.objects.get()
+
+
+# The way of a job
+
+
+def test_tasks_are_queued_even_in_debug_mode():
+    assert settings.HUEY["immediate"] is False
+
+
+def test_page_comes_back_before_anything_slow_is_done(client, queue, work, mailoutbox):
+    sign_up(client)
+    assert work == {}
+    assert work_to_do() == ["picture", "welcome"]
+    assert states() == ("waiting", "waiting")
+    run_all(queue)
+    assert states() == ("done", "done")
+    assert len(mailoutbox) == 1
+    assert work_to_do() == []
+
+
+def test_nothing_slow_runs_in_a_transaction(client, queue, work):
+    sign_up(client)
+    run_all(queue)
+    assert [in_transaction for _, in_transaction in work.values()] == [False, False, False]
+
+
+def test_every_piece_of_work_is_logged(client, queue, events):
+    sign_up(client)
+    assert sorted(events()) == [
+        "create profile",
+        "hash password",
+        "queue",
+        "queue",
+        "receive form",
+        "save user",
+        "sign-up",
+    ]
+    run_all(queue)
+    assert events()[7:] == ["fetch joke", "send mail", "resize picture"]
+
+
+def test_jobs_are_committed_with_the_user(queue):
+    with transaction.atomic():
+        user = User.objects.create_user("ada", "ada@example.com")
+        user.profile.picture = "pictures/ada.jpeg"
+        user.profile.save(update_fields=["picture"])
+        assert work_to_do() == ["picture", "welcome"]
+        assert queue.pending() == []
+    assert len(queue.pending()) == 2
+
+
+def test_rollback_leaves_no_job(queue):
+    with pytest.raises(RuntimeError), transaction.atomic():
+        User.objects.create_user("ada", "ada@example.com")
+        raise RuntimeError("roll back")
+    assert work_to_do() == []
+    assert queue.pending() == []
+
+
+def test_most_urgent_work_goes_first_whatever_waits_longer(client, queue, events):
+    sign_up(client)
+    Job.objects.filter(work="picture").update(due_at=timezone.now() - timedelta(hours=1))
+    run_all(queue)
+    slow = [event for event in events() if event in ("send mail", "resize picture")]
+    assert slow == ["send mail", "resize picture"]
+
+
+def test_sign_up_survives_a_broken_queue(client, queue, monkeypatch, caplog):
+    def fail(task):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, "enqueue", fail)
+        sign_up(client)
+    assert caplog.text.count("disk full") >= 2
+    repair()
+    run_all(queue)
+    assert states() == ("done", "done")
+
+
+def test_saving_a_profile_again_adds_no_second_job(signed_up):
+    signed_up.save()
+    assert work_to_do() == ["picture", "welcome"]
+
+
+def test_picture_that_replaces_another_is_resized_too(signed_up, queue):
+    signed_up.save(update_fields=["picture"])
+    assert work_to_do() == ["picture", "picture", "welcome"]
+    repair()
+    run_all(queue)
+    assert work_to_do() == []
+
+
+# What fails
+
+
+def test_mail_that_was_not_sent_is_tried_again_after_growing_pauses(one_job, queue, broken_mail):
+    pauses = []
+    for _ in range(4):
+        before = timezone.now()
+        tasks.run_next()
+        run_all(queue)
+        job = Job.objects.get()
+        pauses.append(round((job.due_at - before).total_seconds()))
+        assert job.error == "mail server asleep"
+        time_passes(hours=1)
+    assert pauses == [1, 2, 4, 8]
+    assert len(queue.scheduled()) == 4  # a task for each pause
+
+
+def test_pauses_have_a_limit(one_job):
+    Job.objects.update(attempts=18)
+    assert Job.objects.claim("mine").failed("refused") == LONGEST_PAUSE
+
+
+def test_mail_that_is_refused_for_a_while_is_sent_in_the_end(one_job, queue, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(EmailMultiAlternatives, "send", lambda mail: 1 / 0)
+        tasks.run_next()
+        run_all(queue)
+    time_passes(hours=1)
+    repair()
+    run_all(queue)
+    assert states() == ("waiting", "done")
+    assert Profile.objects.get().welcome_error == ""
+
+
+def test_mail_that_is_refused_too_often_is_given_up(one_job, queue, broken_mail):
+    Job.objects.update(attempts=settings.OUTBOX_MAX_ATTEMPTS - 1)
+    tasks.run_next()
+    run_all(queue)
+    job = Job.objects.get()
+    assert (job.due_at, job.error) == (None, "mail server asleep")
+    assert queue.scheduled() == []
+    repair()
+    assert queue.pending() == []
+    assert Profile.objects.get().welcome_error == "mail server asleep"
+
+
+def test_picture_that_cannot_be_decoded_is_not_tried_again(signed_up, queue):
+    Path(signed_up.picture.path).write_bytes(b"no picture")
+    repair()
+    run_all(queue)
+    assert Profile.objects.get().picture_state == "failed"
+    assert work_to_do() == []
+
+
+def test_storage_that_is_away_is_asked_again(signed_up, queue, monkeypatch):
+    def fail(picture):
+        raise OSError("the storage is\0 away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "make_thumbnail", fail)
+        repair()
+        run_all(queue)
+    assert Job.objects.get().error == "the storage is away"  # PostgreSQL takes no NUL
+    time_passes(hours=1)
+    repair()
+    run_all(queue)
+    assert states() == ("done", "done")
+
+
+def test_job_of_a_user_who_is_gone_is_given_up(one_job, queue, mailoutbox):
+    User.objects.all().delete()
+    Job.objects.update(attempts=settings.OUTBOX_MAX_ATTEMPTS - 1)
+    tasks.run_next()
+    run_all(queue)
+    assert Job.objects.get().error == "User matching query does not exist."
+    assert mailoutbox == []
+
+
+# Claims
+
+
+def test_two_workers_never_have_the_same_job(one_job):
+    assert Job.objects.claim("mine")
+    assert Job.objects.claim("another") is None
+
+
+def test_of_two_who_saw_the_same_job_one_gets_it(one_job):
+    mine, another = Job.objects.get(), Job.objects.get()
+    assert mine.lease("mine")
+    assert not another.lease("another")
+
+
+def test_worker_that_lost_a_race_takes_the_next_job(signed_up, monkeypatch):
+    lease = Job.lease
+
+    def somebody_is_faster(job, claim):
+        monkeypatch.setattr(Job, "lease", lease)
+        assert Job.objects.get(pk=job.pk).lease("another")
+        return lease(job, claim)
+
+    monkeypatch.setattr(Job, "lease", somebody_is_faster)
+    assert Job.objects.claim("mine").work == "picture"
+
+
+def test_job_of_a_dead_worker_is_due_when_its_lease_ends(one_job):
+    before = timezone.now()
+    assert Job.objects.claim("dead")
+    lease = (Job.objects.get().due_at - before).total_seconds()
+    assert 1 <= lease / settings.OUTBOX_LEASE_SECONDS <= 1.6
+    time_passes(seconds=lease)
+    assert Job.objects.claim("alive")
+
+
+def test_leases_that_begin_together_do_not_end_together(signed_up):
+    now = timezone.now()
+    Job.objects.claim("mine")
+    Job.objects.claim("another")
+    first, second = (job.due_at - now for job in Job.objects.all())
+    assert abs(first - second) > timedelta(seconds=0.1)
+
+
+@pytest.mark.parametrize("end", ["done", "failed", "give_up"])
+def test_worker_that_was_stopped_for_longer_than_its_lease_changes_nothing(one_job, end):
+    stopped = Job.objects.claim("stopped")
+    time_passes(hours=1)
+    alive = Job.objects.claim("alive")
+    getattr(stopped, end)(*([] if end == "done" else ["too late"]))
+    job = Job.objects.get()
+    assert (job.claim, job.attempts, job.error) == ("alive", 2, "")
+    assert Profile.objects.get().welcome_error == ""
+    alive.done()
+    assert not Job.objects.exists()
+
+
+def test_job_that_kills_its_workers_is_given_up_and_its_owner_told(signed_up, queue):
+    for number in range(settings.OUTBOX_MAX_ATTEMPTS):
+        assert Job.objects.claim(f"dead {number}").work == "welcome"
+        Job.objects.filter(work="welcome").update(due_at=timezone.now())
+    assert Job.objects.claim("alive").work == "picture"
+    job = Job.objects.get(work="welcome")
+    assert (job.due_at, job.error) == (None, "killed its worker: given up after 20 attempts")
+    assert Profile.objects.get().welcome_error == job.error
+
+
+def test_picture_that_kills_its_workers_says_so_on_the_page(signed_up):
+    Job.objects.filter(work="welcome").delete()
+    Job.objects.update(attempts=settings.OUTBOX_MAX_ATTEMPTS)
+    assert Job.objects.claim("alive") is None
+    assert states() == ("failed", "waiting")
+
+
+def test_interrupted_job_is_handed_back(one_job, queue):
+    tasks.run_next()
+    task = queue.dequeue()
+    assert Job.objects.claim(task.id)
+    queue._emit(SIGNAL_INTERRUPTED, task)
+    assert Job.objects.claim("alive")
+
+
+def test_interrupted_worker_hands_back_no_job_of_another(one_job, queue):
+    tasks.run_next()
+    task = queue.dequeue()
+    Job.objects.claim(task.id)
+    time_passes(hours=1)
+    Job.objects.claim("alive")
+    queue._emit(SIGNAL_INTERRUPTED, task)
+    assert Job.objects.get().claim == "alive"
+    assert Job.objects.claim("a third") is None
+
+
+def test_interrupted_repair_hands_nothing_back(one_job, queue):
+    Job.objects.claim("alive")
+    queue._emit(SIGNAL_INTERRUPTED, tasks.repair.task_class())
+    assert Job.objects.get().claim == "alive"
+
+
+# Repair
+
+
+def test_lost_tasks_are_made_up_for(signed_up, queue):
+    repair()
+    run_all(queue)
+    assert states() == ("done", "done")
+
+
+def test_tasks_that_are_too_many_do_no_harm(signed_up, queue, mailoutbox):
+    repair()
+    repair()
+    run_all(queue)
+    assert len(mailoutbox) == 1
+    assert queue.pending() == []
+
+
+def test_one_task_of_the_repair_is_enough_for_all_jobs(signed_up, queue, monkeypatch):
+    monkeypatch.setattr(tasks, "BATCH", 1)
+    Job.objects.filter(work="picture").update(work="welcome")
+    jobs = [Job(work="welcome", key=signed_up.pk) for _ in range(4)]
+    Job.objects.bulk_create(jobs)
+    repair()
+    assert len(queue.pending()) == 1
+    run_all(queue)
+    assert work_to_do() == []
+
+
+def test_lease_that_ends_before_the_next_repair_is_met_at_its_end(one_job, queue):
+    Job.objects.claim("dead")
+    due_at = timezone.now() + timedelta(seconds=30)
+    Job.objects.update(due_at=due_at)
+    repair()
+    run_all(queue)  # which puts it on the schedule
+    assert Job.objects.get().claim == "dead"
+    [task] = queue.scheduled()
+    assert abs(task.eta.timestamp() - due_at.replace(tzinfo=None).timestamp()) < 1
+
+
+def test_repair_leaves_alone_what_is_due_later(one_job, queue):
+    Job.objects.update(due_at=timezone.now() + timedelta(minutes=2))
+    repair()
+    assert queue.pending() == []
+
+
+def test_clock_that_was_set_back_delays_nothing_for_longer_than_a_pause(one_job, queue):
+    Job.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    repair()
+    run_all(queue)
+    assert states() == ("waiting", "done")
+
+
+def test_repair_costs_what_is_due_and_not_what_exists(one_job, django_assert_num_queries):
+    jobs = [Job(work="picture", key="1", due_at=None) for _ in range(500)]
+    Job.objects.bulk_create(jobs)
+    with django_assert_num_queries(4):
+        repair()
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_search_for_what_is_due_uses_the_index(seconds):
+    plan = Job.objects.due("welcome", seconds).explain()
+    assert "USING INDEX outbox_job_due (work=? AND due_at<?)" in plan
+    assert "TEMP B-TREE" not in plan

@@ -1,0 +1,121 @@
+from io import BytesIO
+
+import pytest
+from django.core.files.base import ContentFile
+from PIL import Image
+
+from accounts import pictures
+from accounts.pictures import BrokenPicture, make_thumbnail
+
+from .factories import picture_content
+
+
+def thumbnail_of(content):
+    return Image.open(make_thumbnail(ContentFile(content)))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((4000, 3000), (300, 225)),
+        ((300, 900), (100, 300)),
+        ((3000, 1), (300, 1)),
+        ((40, 30), (40, 30)),
+    ],
+)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_thumbnail_fits_and_keeps_the_aspect(format, size, expected):
+    assert thumbnail_of(picture_content(format, size=size)).size == expected
+
+
+@pytest.mark.parametrize(
+    ("format", "mode"),
+    [
+        ("JPEG", "L"),
+        ("JPEG", "CMYK"),
+        ("PNG", "1"),
+        ("PNG", "L"),
+        ("PNG", "LA"),
+        ("PNG", "P"),
+        ("PNG", "RGBA"),
+        ("WEBP", "RGBA"),
+    ],
+)
+def test_thumbnail_of_every_mode_is_an_rgb_jpeg_of_the_same_picture(format, mode):
+    thumbnail = thumbnail_of(picture_content(format, mode, size=(600, 600)))
+    assert (thumbnail.format, thumbnail.mode) == ("JPEG", "RGB")
+    # The gradient runs from black at the top to white at the bottom.
+    assert max(thumbnail.getpixel((150, 20))) < 80
+    assert min(thumbnail.getpixel((150, 280))) > 170
+
+
+@pytest.mark.parametrize("size", [(600, 600), (1500, 1500)])
+def test_thumbnail_of_16_bits_a_pixel_is_scaled_to_8(size):
+    picture, content = Image.new("I;16", size, 128 * 256), BytesIO()
+    picture.save(content, "PNG")
+    assert thumbnail_of(content.getvalue()).getpixel((150, 150)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_parts_become_white(mode):
+    picture, content = Image.new("RGBA", (600, 600), (0, 0, 0, 0)).convert(mode), BytesIO()
+    picture.save(content, "PNG", **({"transparency": 0} if mode == "P" else {}))
+    assert thumbnail_of(content.getvalue()).getpixel((150, 150)) == (255, 255, 255)
+
+
+def test_thumbnail_is_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: the top of the picture is at the right
+    thumbnail = thumbnail_of(picture_content(size=(800, 400), exif=exif))
+    assert thumbnail.size == (150, 300)
+
+
+def test_thumbnail_has_no_metadata():
+    exif = Image.Exif()
+    exif[0x010E] = "my house"
+    exif.get_ifd(0x8825)[1] = "N"  # where the picture was taken
+    picture = picture_content(exif=exif, comment=b"at home")
+    assert b"my house" in picture
+    assert b"at home" in picture
+    thumbnail = thumbnail_of(picture)
+    assert not thumbnail.getexif()
+    assert "comment" not in thumbnail.info
+    assert "exif" not in thumbnail.info
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of each damage
+@pytest.mark.parametrize("format", ["JPEG", "WEBP"])
+def test_damaged_exif_data_is_no_reason_to_refuse_a_good_picture(format):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "my house"
+    picture = picture_content(format, size=(800, 400), exif=exif)
+    start = picture.index(b"MM\0*")
+    end = start + len(exif.tobytes().removeprefix(b"Exif\0\0"))
+    for at in range(start, end - 3):
+        damaged = picture[:at] + b"\xff\xff\xff" + picture[at + 3 :]
+        assert thumbnail_of(damaged).size in [(300, 150), (150, 300)]
+
+
+def test_lack_of_memory_is_no_broken_picture(monkeypatch):
+    def fail(content):
+        raise MemoryError
+
+    monkeypatch.setattr(pictures, "scaled", fail)
+    with pytest.raises(MemoryError):
+        thumbnail_of(picture_content())
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", picture_content()[:2000]])
+def test_what_cannot_be_decoded_is_a_broken_picture(content):
+    with pytest.raises(BrokenPicture):
+        thumbnail_of(content)
+
+
+def test_error_of_the_storage_is_no_broken_picture():
+    class Away(ContentFile):
+        def read(self, *args):
+            raise OSError("the storage is away")
+
+    with pytest.raises(OSError, match="the storage is away"):
+        make_thumbnail(Away(b""))
