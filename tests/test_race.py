@@ -14,7 +14,7 @@ from tools.processes import free_port
 from tools.race import MAIL_TRIES, Lane, RaceHandler, Races
 from tools.sites import running_sites
 from tools.standins import Standins
-from tools.timings import SignUp, TimingLog
+from tools.timings import TimingLog
 from tools.web import listen, names, printable, serve, warning
 
 LIMIT = 90  # seconds, for what never happens
@@ -201,8 +201,78 @@ def test_site_that_is_down_is_a_problem_of_its_lane_alone(tmp_path):
     with ThreadPoolExecutor() as threads:
         lane.start(b"", threads)
     assert lane.look()
-    assert "did not answer" in lane.to_json()["problem"]
-    assert lane.to_json()["state"] == "failed"
+    assert "did not answer" in lane.problem
+    assert lane.state == "failed"
+
+
+def test_kill_loses_what_nothing_remembers(page, standins):
+    standins.control(joke_failure="hang")
+    page.post()
+    # The visitors of steps 1 and 2 wait for the joke; that of step 3 is back, as are the others.
+    page.race_when(
+        lambda race: (
+            all(bars(lane, "fetch joke") for lane in race["lanes"])
+            and all(lane["picture"] == "resized" for lane in race["lanes"][2:])
+            and all(lane["request_seconds"] for lane in race["lanes"][2:])
+        )
+    )
+    for step in BY_NUMBER:
+        assert page.kill(step).status_code == 202
+    page.race_when(lambda race: all(lane["kills"] for lane in race["lanes"]))
+    standins.control(joke_failure=None)
+    first, second, third, fourth, fifth = page.finished_race()["lanes"]
+
+    for lane in [first, second]:
+        assert lane["problem"] == "the connection was cut: the visitor got no answer"
+        assert (lane["lost"], lane["page_is_back"]) == ("mail, picture", False)
+    for lane in [third, fourth]:
+        assert (lane["problem"], lane["lost"]) == ("", "mail")
+        assert (lane["picture"], lane["page_is_back"]) == ("resized", True)
+    for lane in [first, second, third, fourth]:
+        assert lane["state"] == "failed"
+        [joke] = bars(lane, "fetch joke")
+        [kill] = lane["kills"]
+        assert joke["abandoned"] and not joke["running"]
+        assert joke["begin"] + joke["seconds"] == pytest.approx(kill["begin"])
+
+    assert (fifth["state"], fifth["lost"]) == ("done", "")
+    assert fifth["mail"] == "sent again, after the kill"
+    assert [joke["abandoned"] for joke in bars(fifth, "fetch joke")] == [True, False]
+
+
+def test_kill_of_step_4_and_5_leaves_what_waits_in_the_queue(page, standins):
+    standins.control(mail_failure="4xx")
+    page.post()
+    page.race_when(
+        lambda race: all(
+            "again" in lane["mail"] and lane["picture"] == "resized" for lane in race["lanes"][3:]
+        )
+    )
+    page.kill(4)
+    page.kill(5)
+    page.race_when(lambda race: all(lane["kills"] for lane in race["lanes"][3:]))
+    standins.control(mail_failure=None)
+    for lane in page.finished_race()["lanes"][3:]:
+        assert (lane["state"], lane["lost"]) == ("done", "")
+
+
+def test_kill_while_no_race_runs(page):
+    assert page.kill(4).status_code == 202
+    refused = page.kill(4)
+    assert refused.status_code == 409
+    assert "is being started again already" in refused.json()["error"]
+    assert re.fullmatch(r"killed, back after \d+\.\d s", page.words_of_kill(4, "killed, back"))
+    page.post()
+    assert page.get().json()["kills"] == {}
+    assert page.finished_race()["lanes"][3]["state"] == "done"
+
+
+@pytest.mark.parametrize("step", [0, 6, "4", 4.0, True, None])
+def test_kill_of_a_step_that_does_not_exist_is_refused(page, step):
+    response = page.kill(step)
+    assert response.status_code == 400
+    assert response.json()["error"] == "step must be one of 1, 2, 3, 4, 5"
+    assert page.get().json()["kills"] == {}
 
 
 @pytest.mark.parametrize(
