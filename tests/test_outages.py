@@ -190,7 +190,7 @@ def test_thumbnail_that_the_disk_has_no_room_for_leaves_its_reason(outbox):
         assert visitor.sign_up(picture).status_code == 302
         [original] = site.files()
         wait_for(lambda: empty_write_ahead_log(site, "db.sqlite3"))
-        with full_disk(process, 72_000):
+        with full_disk(process, 60_000):
             process.resume()
             home_says(visitor, 'data-picture="failed"')
             home_says(visitor, "File too large")
