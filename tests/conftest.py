@@ -57,6 +57,7 @@ def started_site(request, started_standins, tmp_path_factory):
     step = request.param
     var_dir = tmp_path_factory.mktemp(step.name) / "var"
     options = {"kind": VisitedSite, "SIMULATED_RESIZE_SECONDS": 0}
+    options |= {"SILENCE_SECONDS": 3, "CONVERSATION_SECONDS": 5}
     with running_site(step, started_standins, var_dir, **options) as site:
         yield site
 
@@ -79,7 +80,9 @@ def outbox_site(standins, folder, **variables):
     [step] = [step for step in STEPS if step.has_outbox]
     variables = {
         "SIMULATED_RESIZE_SECONDS": 0.3,
-        "OUTBOX_LEASE_SECONDS": 2,
+        "OUTBOX_LEASE_SECONDS": 5,
+        "SILENCE_SECONDS": 2,
+        "CONVERSATION_SECONDS": 3,
         "TMPDIR": folder,
     } | variables
     options = {"kind": VisitedSite, "with_consumer": False}

@@ -1,4 +1,4 @@
-"""Step 5 loses nothing: real processes, killed at random moments."""
+"""What a killed process loses in step 4, and nothing in step 5: real processes, real kills."""
 
 import os
 import sqlite3
@@ -10,12 +10,13 @@ from random import Random
 import pytest
 import requests
 
-from tools.catalogue import STEPS
+from tools.catalogue import ROOT, STEPS
 from tools.losses import measure
-from tools.processes import kill, stop
+from tools.processes import has_ended, kill, stop
+from tools.sites import running_site
 from tools.visitor import PASSWORD, Visitor
 
-from .conftest import workers
+from .conftest import VisitedSite, outbox_site, workers
 from .test_contract import mail_to, user_count, wait_for
 
 SIGN_UPS = 40
@@ -38,50 +39,144 @@ def is_done(visitor):
     return 'data-picture="done"' in page and 'data-welcome="done"' in page
 
 
-def test_killed_workers_lose_nothing(outbox, picture):
-    site = outbox
+def is_shown_as_done(visitor):
+    return is_done(visitor) and visitor.thumbnail()
+
+
+def jobs(site, work="%"):
+    """Return the jobs that the site's outbox remembers, in the order of their rows."""
+    query = "SELECT work, attempts, due_at, claim, error FROM outbox_job WHERE work LIKE ?"
+    return site.rows(f"{query} ORDER BY id", [work])
+
+
+def has_begun(site, event):
+    """Return a function that tells whether such a piece of work was begun since this call."""
+    log, events = site.timing_log(), []
+
+    def begun():
+        events.extend(record["event"] for record in log.new_records(with_begun=True))
+        return event in events
+
+    return begun
+
+
+def test_killed_workers_lose_nothing(standins, tmp_path, picture):
+    standins.control(joke_delay=0.05, mail_delay=0.05)
     random = Random(SEED)
-    visitors = []
-    for number in range(KILLS):
-        with workers(site, f"consumer-{number}.log") as process:
-            for _ in range(SIGN_UPS // KILLS):
-                visitors.append(site.visitor())
-                assert visitors[-1].sign_up(picture).status_code == 302
-            time.sleep(random.uniform(0, 0.8))
-            process.kill()
-            process.wait()
-    with workers(site, "consumer-last.log"):
-        wait_for_all(is_done, visitors)
-    mails = [mail["to"][0] for mail in site.standins.inbox]
+    visitors, attempts = [], []
+    with outbox_site(standins, tmp_path, OUTBOX_LEASE_SECONDS=4) as site:
+        for number in range(KILLS):
+            with workers(site, f"consumer-{number}.log") as process:
+                for _ in range(SIGN_UPS // KILLS):
+                    visitors.append(site.visitor())
+                    assert visitors[-1].sign_up(picture).status_code == 302
+                time.sleep(random.uniform(0, 0.8))
+                kill(process)
+            attempts += [job[1] for job in jobs(site)]
+        with workers(site, "consumer-last.log"):
+            wait_for_all(is_shown_as_done, visitors)
+        assert jobs(site) == []
+    mails = [mail["to"][0] for mail in standins.inbox]
     copies = [mails.count(visitor.email) for visitor in visitors]
     assert min(copies) == 1
     assert sum(copies) - len(copies) <= KILLS
-    assert all(visitor.thumbnail() for visitor in visitors)
-    logs = (path.read_text(encoding="utf-8") for path in site.var_dir.parent.glob("consumer-*.log"))
-    assert "Queued again" in "".join(logs)  # the kills did hit work, and the repair found it
+    assert any(attempts)  # the kills did hit work
+
+
+def test_worker_that_is_killed_in_step_4_loses_what_it_was_at_and_nothing_else(
+    standins, tmp_path, picture
+):
+    standins.control(joke_delay=0, mail_delay=0)
+    [step] = [step for step in STEPS if step.has_consumer and not step.has_outbox]
+    options = {"kind": VisitedSite, "workers": 2, "SIMULATED_RESIZE_SECONDS": 1}
+    with running_site(step, standins, tmp_path / "var", **options) as site:
+        standins.control(joke_failure="hang")
+        begun = has_begun(site, "fetch joke")
+        lost, kept = site.visitor(), site.visitor()
+        lost.sign_up()
+        wait_for(begun)
+        site.kill()
+        kept.sign_up(picture)
+        standins.control(joke_failure=None)
+        site.start_again()
+        wait_for_all(is_shown_as_done, [kept])
+        assert site.rows("SELECT count(*) FROM accounts_profile WHERE welcome_sent_at IS NULL") == [
+            (1,)
+        ]
+        with closing(sqlite3.connect(site.var_dir / "huey.sqlite3")) as queue:
+            assert queue.execute("SELECT count(*) FROM task").fetchone() == (0,)
+        assert mail_to(site, lost) == []
+        assert len(mail_to(site, kept)) == 1
 
 
 @posix_only
-def test_stopped_workers_hand_back_what_they_were_at(outbox, picture):
-    site = outbox
-    visitors = [site.visitor() for _ in range(4)]
-    log, begun = site.timing_log(), []
-    site.standins.control(joke_delay=3)
-    with workers(site, "consumer-1.log") as process:
-        for visitor in visitors:
+def test_stopped_workers_hand_back_what_they_were_at(standins, tmp_path, picture):
+    # With a lease that this test would not live to see the end of.
+    with outbox_site(standins, tmp_path, OUTBOX_LEASE_SECONDS=3600) as site:
+        visitors = [site.visitor() for _ in range(4)]
+        standins.control(joke_failure="hang")
+        begun = has_begun(site, "fetch joke")
+        with workers(site, "consumer-1.log") as process:
+            for visitor in visitors:
+                visitor.sign_up(picture)
+            wait_for(begun)
+            stop(process)  # by SIGTERM
+        standins.control(joke_failure=None)
+        with workers(site, "consumer-2.log"):
+            wait_for_all(is_shown_as_done, visitors)
+    assert [len(mail_to(site, visitor)) for visitor in visitors] == [1] * len(visitors)
+
+
+@posix_only
+def test_worker_that_was_stopped_for_longer_than_its_lease_changes_nothing(
+    standins, tmp_path, picture
+):
+    variables = {"OUTBOX_LEASE_SECONDS": 2, "SIMULATED_RESIZE_SECONDS": 1}
+    with outbox_site(standins, tmp_path, **variables) as site:
+        visitor, begun = site.visitor(), has_begun(site, "resize picture")
+        with workers(site, "stopped.log") as stopped:
             visitor.sign_up(picture)
+            wait_for(begun)
+            stopped.suspend()
+            try:
+                with workers(site, "alive.log"):
+                    wait_for_all(is_shown_as_done, [visitor])
+                    [(done,)] = site.rows("SELECT thumbnail FROM accounts_profile")
+                    files, ended = site.files(), site.timing_log()
+            finally:
+                stopped.resume()
+            wait_for(lambda: [r for r in ended.new_records() if r["event"] == "resize picture"])
+            wait_for(lambda: site.files() == files)  # without the thumbnail that came too late
+        assert site.rows("SELECT thumbnail FROM accounts_profile") == [(done,)]
+        assert jobs(site) == []
 
-        def is_at_a_mail():
-            begun.extend(log.new_records(with_begun=True))
-            return any(record["event"] == "fetch joke" for record in begun)
 
-        wait_for(is_at_a_mail)
-        stop(process)  # by SIGTERM
-    site.standins.control(joke_delay=0)
-    with workers(site, "consumer-2.log"):
-        wait_for_all(is_done, visitors)
-    log = (site.var_dir.parent / "consumer-2.log").read_text(encoding="utf-8")
-    assert "Queued again" not in log  # the repair found nothing that was lost
+def test_job_that_kills_its_worker_is_given_up_and_takes_no_other_along(
+    standins, tmp_path, picture
+):
+    poison = {"DJANGO_SETTINGS_MODULE": "poison_settings", "PYTHONPATH": str(ROOT / "tests")}
+    poison |= {"OUTBOX_LEASE_SECONDS": 1, "OUTBOX_MAX_ATTEMPTS": 4}
+    standins.control(mail_delay=0.3)
+    with outbox_site(standins, tmp_path, **poison) as site:
+        innocent = [site.visitor() for _ in range(6)]
+        owner = site.visitor()
+        owner.sign_up(picture)
+        for visitor in innocent:
+            visitor.sign_up()
+
+        def is_given_up():
+            return [job for job in jobs(site, "picture") if job[2] is None]
+
+        for number in range(40):  # as a supervisor starts it again and again
+            with workers(site, f"consumer-{number}.log") as process:
+                wait_for(lambda process=process: has_ended(process) or is_given_up())
+            if is_given_up():
+                break
+        with workers(site, "consumer-last.log"):
+            for visitor in [owner, *innocent]:
+                wait_for(lambda visitor=visitor: mail_to(site, visitor))
+        assert [job[4] for job in jobs(site)] == ["killed its worker: given up after 4 attempts"]
+        assert "killed its worker" in owner.get("/").text
 
 
 def test_two_consumers_share_the_work(outbox, picture):
@@ -93,7 +188,7 @@ def test_two_consumers_share_the_work(outbox, picture):
         visitors = [site.visitor() for _ in range(10)]
         for visitor in visitors:
             visitor.sign_up(picture)
-        wait_for_all(is_done, visitors)
+        wait_for_all(is_shown_as_done, visitors)
     mails = [mail["to"][0] for mail in site.standins.inbox]
     assert [mails.count(visitor.email) for visitor in visitors] == [1] * len(visitors)
     resized = [record for record in log.new_records() if record["event"] == "resize picture"]
@@ -107,7 +202,7 @@ def test_queue_that_was_deleted_is_made_again(outbox, picture):
     for path in site.var_dir.glob("huey.sqlite3*"):
         path.unlink()
     with workers(site, "consumer.log"):
-        wait_for_all(is_done, [visitor])
+        wait_for_all(is_shown_as_done, [visitor])
 
 
 def test_sign_up_survives_a_queue_that_is_no_database(outbox, picture):
@@ -120,7 +215,7 @@ def test_sign_up_survives_a_queue_that_is_no_database(outbox, picture):
     for path in site.var_dir.glob("huey.sqlite3*"):
         path.unlink()
     with workers(site, "consumer.log"):
-        wait_for_all(is_done, [visitor])
+        wait_for_all(is_shown_as_done, [visitor])
 
 
 @contextmanager
@@ -136,12 +231,6 @@ def queued_tasks(site):
         return queue.execute("SELECT id FROM task").fetchall()
 
 
-def make_older(site):
-    """Make all sign-ups an hour older: the repair leaves those of the last ten seconds alone."""
-    with closing(sqlite3.connect(site.var_dir / "db.sqlite3")) as database, database:
-        database.execute("UPDATE accounts_user SET date_joined = datetime(date_joined, '-1 hour')")
-
-
 def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox, picture):
     site = outbox
     visitor = site.visitor()
@@ -153,7 +242,6 @@ def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox, pi
         with pytest.raises(requests.ConnectionError):
             answer.result()
     assert queued_tasks(site) == []
-    make_older(site)
     site.start_server()
     with workers(site, "consumer.log"):
         visitor = Visitor(site.url, visitor.username)

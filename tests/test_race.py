@@ -1,5 +1,6 @@
 """The race, pressed over HTTP as its page does, against the five steps as real processes."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -17,6 +18,7 @@ from tools.timings import TimingLog
 from tools.web import listen, names, printable, serve, warning
 
 LIMIT = 90  # seconds, for what never happens
+LEASE_SECONDS = 2
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,8 @@ def sites(started_standins, tmp_path_factory):
     """The sites of all five steps, running."""
     folder = tmp_path_factory.mktemp("race")
     var_dirs = {step: folder / step.name for step in STEPS}
-    with running_sites(started_standins, var_dirs, SIMULATED_RESIZE_SECONDS=0.2) as sites:
+    variables = {"SIMULATED_RESIZE_SECONDS": 0.2, "OUTBOX_LEASE_SECONDS": LEASE_SECONDS}
+    with running_sites(started_standins, var_dirs, **variables) as sites:
         yield sites
 
 
@@ -36,6 +39,9 @@ class Page:
 
     def get(self, path="/race.json", **headers):
         return requests.get(self.url + path, headers=headers, timeout=LIMIT)
+
+    def kill(self, step):
+        return self.post("/kill", {"step": step})
 
     def post(self, path="/race", body=None, **headers):
         body = {"name": "ada"} if body is None else body
@@ -50,6 +56,16 @@ class Page:
                 return race
             time.sleep(0.05)
         raise AssertionError(f"This never happened: {race}")
+
+    def words_of_kill(self, step, start):
+        """Return what the page says of a step's latest kill, once that starts so."""
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline:
+            words = self.get().json()["kills"][str(step)]["words"]
+            if words.startswith(start):
+                return words
+            time.sleep(0.05)
+        raise AssertionError(f"This never happened: {words}")
 
     def finished_race(self):
         return self.race_when(lambda race: race["is_over"])
@@ -85,7 +101,7 @@ def test_race_from_start_to_done_in_all_steps(page):
         for bar in lane["bars"]:
             assert bar["begin"] >= 0
             assert bar["begin"] + bar["seconds"] <= lane["whole"] + 0.001
-            assert not bar["running"]
+            assert not bar["running"] and not bar["abandoned"]
     rows = [bars(lane, "resize picture")[0]["row"] for lane in race["lanes"]]
     assert rows[:3] == ["request"] * 3
     assert all(row.startswith("worker process") for row in rows[3:])
@@ -93,7 +109,7 @@ def test_race_from_start_to_done_in_all_steps(page):
     assert mail_rows[:2] == ["request"] * 2
     assert mail_rows[2].startswith("thread mail")
     assert all(row.startswith("worker process") for row in mail_rows[3:])
-    assert len(page.get().content) < 10_000
+    assert len(page.get().content) < 15_000
 
 
 def test_race_in_turn_starts_a_step_when_the_one_before_is_over(page):
@@ -118,21 +134,31 @@ def test_second_press_is_refused_and_the_race_goes_on(page, standins):
     assert page.finished_race()["number"] == 2
 
 
-def test_broken_mail_server_is_final_in_steps_1_to_3_and_step_4_recovers(page, standins):
+def test_broken_mail_server_is_final_in_steps_1_to_3_and_the_others_recover(page, standins):
     standins.control(mail_failure="5xx")
     page.post()
-    race = page.race_when(lambda race: "again" in race["lanes"][3]["mail"])
-    assert race["lanes"][3]["state"] == "running"
+    race = page.race_when(lambda race: all("again" in lane["mail"] for lane in race["lanes"][3:]))
+    assert race["lanes"][3]["state"] == race["lanes"][4]["state"] == "running"
     standins.control(mail_failure=None)
-    *others, last, _ = page.finished_race()["lanes"]
-    for lane in others:
+    lanes = page.finished_race()["lanes"]
+    for lane in lanes[:3]:
         assert lane["state"] == "failed"
         assert lane["mail"].startswith("failed for good, after 1 try")
         assert "The mail server is out of order" in lane["mail"]
         assert lane["picture"] == "resized"
-    assert last["state"] == "done"
-    assert last["mail"].startswith("sent, after ")
-    assert len(bars(last, "send mail")) >= 2
+    for lane in lanes[3:]:
+        assert lane["state"] == "done"
+        assert lane["mail"].startswith("sent, after ")
+        assert len(bars(lane, "send mail")) >= 2
+
+
+def test_failed_joke_does_not_delay_the_mail(page, standins):
+    standins.control(joke_failure="500")
+    page.post()
+    for lane in page.finished_race()["lanes"]:
+        assert lane["mail"] == "sent"
+        [joke] = bars(lane, "fetch joke")
+        assert joke["error"]
 
 
 def test_race_in_which_only_a_retry_is_left_makes_room_for_the_next(page, standins):
@@ -141,8 +167,8 @@ def test_race_in_which_only_a_retry_is_left_makes_room_for_the_next(page, standi
     page.race_when(
         lambda race: (
             all(lane["request_seconds"] for lane in race["lanes"])
-            and race["lanes"][3]["picture"] == "resized"
-            and "again" in race["lanes"][3]["mail"]
+            and all(lane["picture"] == "resized" for lane in race["lanes"])
+            and all("again" in lane["mail"] for lane in race["lanes"][3:])
         )
     )
     deadline = time.monotonic() + LIMIT
@@ -164,13 +190,89 @@ def test_step_4_tries_as_often_as_the_race_waits_for():
     assert f'"retries": {MAIL_TRIES[BY_NUMBER[4]] - 1},' in tasks
 
 
+def test_step_5_tries_as_often_as_the_race_waits_for():
+    settings = (BY_NUMBER[5].folder / "config" / "settings.py").read_text(encoding="utf-8")
+    [default] = re.findall(r'"OUTBOX_MAX_ATTEMPTS", default=(\d+)', settings)
+    assert int(default) == MAIL_TRIES[BY_NUMBER[5]]
+
+
 def test_site_that_is_down_is_a_problem_of_its_lane_alone(tmp_path):
     lane = Lane(BY_NUMBER[1], f"http://127.0.0.1:{free_port()}", tmp_path, "ada")
     with ThreadPoolExecutor() as threads:
         lane.start(b"", threads)
     assert lane.look()
-    assert "did not answer" in lane.to_json()["problem"]
-    assert lane.to_json()["state"] == "failed"
+    assert "did not answer" in lane.problem
+    assert lane.state == "failed"
+
+
+def test_kill_loses_what_nothing_remembers(page, standins):
+    standins.control(joke_failure="hang")
+    page.post()
+    # The visitors of steps 1 and 2 wait for the joke; that of step 3 is back, as are the others.
+    page.race_when(
+        lambda race: (
+            all(bars(lane, "fetch joke") for lane in race["lanes"])
+            and all(lane["picture"] == "resized" for lane in race["lanes"][2:])
+            and all(lane["request_seconds"] for lane in race["lanes"][2:])
+        )
+    )
+    for step in BY_NUMBER:
+        assert page.kill(step).status_code == 202
+    page.race_when(lambda race: all(lane["kills"] for lane in race["lanes"]))
+    standins.control(joke_failure=None)
+    first, second, third, fourth, fifth = page.finished_race()["lanes"]
+
+    for lane in [first, second]:
+        assert lane["problem"] == "the connection was cut: the visitor got no answer"
+        assert (lane["lost"], lane["page_is_back"]) == ("mail, picture", False)
+    for lane in [third, fourth]:
+        assert (lane["problem"], lane["lost"]) == ("", "mail")
+        assert (lane["picture"], lane["page_is_back"]) == ("resized", True)
+    for lane in [first, second, third, fourth]:
+        assert lane["state"] == "failed"
+        [joke] = bars(lane, "fetch joke")
+        [kill] = lane["kills"]
+        assert joke["abandoned"] and not joke["running"]
+        assert joke["begin"] + joke["seconds"] == pytest.approx(kill["begin"])
+
+    assert (fifth["state"], fifth["lost"]) == ("done", "")
+    assert fifth["mail"] == "sent again, after the kill"
+    assert [joke["abandoned"] for joke in bars(fifth, "fetch joke")] == [True, False]
+
+
+def test_kill_of_step_4_and_5_leaves_what_waits_in_the_queue(page, standins):
+    standins.control(mail_failure="4xx")
+    page.post()
+    page.race_when(
+        lambda race: all(
+            "again" in lane["mail"] and lane["picture"] == "resized" for lane in race["lanes"][3:]
+        )
+    )
+    page.kill(4)
+    page.kill(5)
+    page.race_when(lambda race: all(lane["kills"] for lane in race["lanes"][3:]))
+    standins.control(mail_failure=None)
+    for lane in page.finished_race()["lanes"][3:]:
+        assert (lane["state"], lane["lost"]) == ("done", "")
+
+
+def test_kill_while_no_race_runs(page):
+    assert page.kill(4).status_code == 202
+    refused = page.kill(4)
+    assert refused.status_code == 409
+    assert "is being started again already" in refused.json()["error"]
+    assert re.fullmatch(r"killed, back after \d+\.\d s", page.words_of_kill(4, "killed, back"))
+    page.post()
+    assert page.get().json()["kills"] == {}
+    assert page.finished_race()["lanes"][3]["state"] == "done"
+
+
+@pytest.mark.parametrize("step", [0, 6, "4", 4.0, True, None])
+def test_kill_of_a_step_that_does_not_exist_is_refused(page, step):
+    response = page.kill(step)
+    assert response.status_code == 400
+    assert response.json()["error"] == "step must be one of 1, 2, 3, 4, 5"
+    assert page.get().json()["kills"] == {}
 
 
 @pytest.mark.parametrize(
@@ -182,17 +284,20 @@ def test_bad_race_is_refused(page, body):
     assert page.get().json()["race"] is None
 
 
-@pytest.mark.parametrize("path", ["/race", "/control"])
-def test_other_websites_can_not_press_buttons(page, path):
-    body = {"mail_delay": 1} if path == "/control" else {"name": "ada"}
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/race", {"name": "ada"}), ("/control", {"mail_delay": 1}), ("/kill", {"step": 1})],
+)
+def test_other_websites_can_not_press_buttons(page, path, body):
     assert page.post(path, body, Origin="http://example.com").status_code == 403
     assert page.post(path, body, Origin="null").status_code == 403
     assert page.post(path, body, Host="example.com").status_code == 403
     assert page.get(Host="example.com").status_code == 403
     form = requests.post(page.url + path, data="name=ada", timeout=LIMIT)
     assert form.status_code == 415
-    assert page.get().json()["race"] is None
-    assert page.get().json()["standins"]["mail_delay"] == 0
+    state = page.get().json()
+    assert (state["race"], state["kills"]) == (None, {})
+    assert state["standins"]["mail_delay"] == 0
 
 
 def test_switches_take_effect_at_once(page, standins):
@@ -213,7 +318,7 @@ def test_page_and_its_files_come_from_here_alone(page, sites):
         assert f"{site.url.replace('127.0.0.1', 'localhost')}/" in response.text
     assert 'value="ada"' in response.text
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
-    for path in ["/race.js", "/race.css", "/style.css", "/picture.jpg"]:
+    for path in ["/race.js", "/race.css", "/style.css", "/timeline.css", "/picture.jpg"]:
         assert page.get(path).status_code == 200
     assert page.get("/../demo.py").status_code == 404
     assert len(page.get("/picture.jpg").content) < 50_000

@@ -178,6 +178,44 @@ def test_hang_ends_when_its_client_leaves_and_takes_no_joke(standins):
     assert get_joke(standins).json()["joke"] == JOKES[0]
 
 
+def test_joke_failure_drip_is_a_byte_at_a_time_and_goes_on(standins, monkeypatch):
+    monkeypatch.setattr("tools.standins.state.DRIP_PAUSE", 0.001)
+    standins.control(joke_failure="drip")
+    with connect_for_joke(standins) as sock:
+        received = [sock.recv(100) for _ in range(200)]
+    assert received.count(b"") == 0
+    head, body = b"".join(received).split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 200 OK")
+    assert b"Content-Length" not in head
+    assert body.startswith(b'{"joke": "  ')
+    assert len(body) < 1000
+
+
+def test_joke_failure_flood_goes_on(standins):
+    standins.control(joke_failure="flood")
+    with requests.get(standins.joke_url, stream=True, timeout=LONG) as response:
+        assert response.status_code == 200
+        assert len(response.raw.read(500_000)) == 500_000
+
+
+@pytest.mark.parametrize("failure", ["drip", "flood"])
+def test_endless_joke_ends_when_it_is_switched_off(standins, failure):
+    standins.control(joke_failure=failure)
+    with connect_for_joke(standins) as sock:
+        assert sock.recv(1) == b"H"
+        standins.control(joke_failure=None)
+        assert not sock.makefile("rb").read().endswith(b"}")
+
+
+@pytest.mark.parametrize("failure", ["drip", "flood"])
+def test_endless_joke_ends_when_its_client_leaves(standins, failure):
+    wait_until(lambda: not joke_threads())
+    standins.control(joke_failure=failure)
+    with connect_for_joke(standins) as sock:
+        assert sock.recv(1) == b"H"
+    wait_until(lambda: not joke_threads())
+
+
 def test_joke_takes_at_least_its_delay(standins):
     standins.control(joke_delay=0.3)
     started = time.monotonic()
@@ -242,7 +280,7 @@ def test_mail_that_is_too_large_is_refused(standins):
 
 
 def test_inbox_keeps_the_latest_mails_only(standins, monkeypatch):
-    monkeypatch.setattr("tools.standins.MAX_MAILS", 3)
+    monkeypatch.setattr("tools.standins.state.MAX_MAILS", 3)
     for number in range(5):
         send(standins, make_mail(f"mail {number}"))
     assert [mail["subject"] for mail in standins.inbox] == ["mail 2", "mail 3", "mail 4"]
@@ -282,6 +320,36 @@ def test_mail_of_a_client_that_left_a_hang_is_not_delivered(standins):
     standins.control(mail_failure=None)
     send(standins, make_mail("delivered"))
     assert [mail["subject"] for mail in standins.inbox] == ["delivered"]
+
+
+def test_mail_failure_drip_is_a_byte_at_a_time_and_goes_on(standins, monkeypatch):
+    monkeypatch.setattr("tools.standins.state.DRIP_PAUSE", 0.001)
+    standins.control(mail_failure="drip")
+    with mail_under_way(standins.smtp_host, standins.smtp_port) as smtp:
+        received = [smtp.sock.recv(100) for _ in range(100)]
+    assert b"".join(received).startswith(b"250 2.0.0 Taken   ")
+    assert len(b"".join(received)) < 1000
+    assert standins.inbox == []
+
+
+def test_mail_failure_flood_is_a_line_that_goes_on(standins):
+    standins.control(mail_failure="flood")
+    with pytest.raises(smtplib.SMTPResponseException, match="Line too long"):
+        send(standins)
+    with mail_under_way(standins.smtp_host, standins.smtp_port) as smtp:
+        assert b"\n" not in smtp.file.read(500_000)
+    assert standins.inbox == []
+
+
+@pytest.mark.parametrize("failure", ["drip", "flood"])
+def test_endless_answer_to_a_mail_ends_when_it_is_switched_off(standins, failure):
+    standins.control(mail_failure=failure)
+    with mail_under_way(standins.smtp_host, standins.smtp_port) as smtp:
+        assert smtp.sock.recv(1) == b"2"
+        standins.control(mail_failure=None)
+        with contextlib.suppress(ConnectionResetError):
+            assert smtp.sock.makefile("rb").read()[-1:] != b"\n"
+    assert standins.inbox == []
 
 
 def test_mail_failure_hang_is_answered_once_it_is_switched_off(standins):
@@ -523,6 +591,17 @@ def test_ports_are_free_again_after_the_block():
         assert get(second, "/").status_code == 200
 
 
+@pytest.mark.parametrize("failure", ["drip", "flood"])
+def test_leaving_the_block_ends_what_is_endless(failure):
+    with contextlib.ExitStack() as clients:
+        standins = Standins(http_port=0, smtp_port=0, joke_delay=0, mail_delay=0)
+        with standins:
+            standins.control(joke_failure=failure, mail_failure=failure)
+            clients.enter_context(connect_for_joke(standins))  # neither of them reads
+            clients.enter_context(mail_under_way(standins.smtp_host, standins.smtp_port))
+        wait_until(lambda: not joke_threads())
+
+
 def test_leaving_the_block_ends_what_hangs():
     with contextlib.ExitStack() as clients:
         with Standins(http_port=0, smtp_port=0) as standins:
@@ -535,14 +614,15 @@ def test_leaving_the_block_ends_what_hangs():
     assert standins.inbox == []
 
 
+@pytest.mark.parametrize("failure", ["hang", "drip", "flood"])
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_process_stops_cleanly_while_requests_hang(name):
+def test_process_stops_cleanly_while_requests_do_not_end(name, failure):
     if os.name == "nt" and name == "SIGINT":
         pytest.skip("Windows sends Ctrl-C to the whole console")
     with running_standins("--joke-delay=0", "--mail-delay=0") as (process, printed):
         url = printed["control"]
-        hang = {"joke_failure": "hang", "mail_failure": "hang"}
-        assert requests.post(url, json=hang, timeout=LONG).json()["joke_delay"] == 0
+        failures = {"joke_failure": failure, "mail_failure": failure}
+        assert requests.post(url, json=failures, timeout=LONG).json()["joke_delay"] == 0
         host, port = printed["joke API"].removeprefix("http://").removesuffix("/joke").split(":")
         smtp_host, smtp_port = printed["SMTP"].split(":")
         with (

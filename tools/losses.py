@@ -68,7 +68,7 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="workshop.py losses", description=__doc__)
-    parser.add_argument("--signups", type=int, default=24, metavar="N", help="each time (24)")
+    parser.add_argument("--signups", type=int, default=16, metavar="N", help="each time (16)")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="of each step and way (5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser.parse_args(arguments)
@@ -144,7 +144,7 @@ def measure(step, way, count, turn=None, stopping=None):
             wait_for(lambda: all(map(has_ended, processes)), "The servers did not end", stopping)
         standins.control(joke_delay=0, mail_delay=0)
         with running_site(step, standins, var_dir, **options, **quick):
-            patience = SETTLED_SECONDS + (FIRST_LEASE_SECONDS if step.has_outbox else 0)
+            patience = SETTLED_SECONDS + (1.5 * FIRST_LEASE_SECONDS if step.has_outbox else 0)
             wait_until_settled(lambda: counts(var_dir), patience, stopping)
         recipients = [mail["to"][0] for mail in standins.inbox]
         return {

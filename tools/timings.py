@@ -68,12 +68,14 @@ def under_way(records):
 class SignUp:
     """What the timing log says of one sign-up with a picture. All times are in seconds.
 
-    `mail_tries`: how often the step tries to send a mail before it gives up.
+    `mail_tries`: how often the step tries to send a mail before it gives up. `has_consumer`:
+    whether a consumer does the slow work, so that it is the one that a kill hits.
     """
 
-    def __init__(self, records=(), mail_tries=1):
-        self.work = {}  # the latest record of each piece of work, in the order of their beginnings
-        self.mail_tries = mail_tries
+    def __init__(self, records=(), mail_tries=1, has_consumer=False):
+        self.work = {}  # the latest record of each piece of work
+        self.mail_tries, self.has_consumer = mail_tries, has_consumer
+        self.kills = []  # when what does the slow work was killed: it was dead by then
         self.add(records)
 
     def add(self, records):
@@ -85,7 +87,8 @@ class SignUp:
 
     @property
     def records(self):
-        return list(self.work.values())
+        """The latest record of each piece of work, in the order of their beginnings."""
+        return sorted(self.work.values(), key=lambda record: record["start"])
 
     @property
     def events(self):
@@ -93,47 +96,50 @@ class SignUp:
         return {record["event"]: record for record in self.records if record["end"]}
 
     @property
+    def done(self):
+        """The names of the pieces of work that were done without an error."""
+        return {r["event"] for r in self.records if r["end"] and not r["error"]}
+
+    @property
     def is_done(self):
         """Whether the page came back and nothing is left to do."""
         return all(event in self.events for event in ["sign-up", *SLOW_WORK])
 
     @property
-    def is_settled(self):
-        """Whether the page came back, and nothing is left that the step will try (again)."""
-        ends = {"done", "failed"}
-        return "sign-up" in self.events and self.picture_state in ends and self.mail_state in ends
-
-    @property
     def picture_state(self):
-        """One of "waiting", "running", "done" and "failed"."""
-        return state(self.latest("resize picture"))
+        """One of "waiting", "running", "abandoned", "done" and "failed"."""
+        return self.state("resize picture")
 
     @property
     def mail_state(self):
-        """One of "waiting", "running", "retrying", "done" and "failed"."""
+        """One of "waiting", "running", "abandoned", "retrying", "done" and "failed"."""
         joke, mail = self.latest("fetch joke"), self.latest("send mail")
-        if joke and (not mail or joke["start"] > mail["start"]):
-            # The mail follows its joke at once, or a step that tries again waits for the joke.
-            return "retrying" if joke["error"] and self.mail_tries > 1 else "running"
-        if state(mail) == "failed" and len(self.mail_errors) < self.mail_tries:
+        if self.state("send mail") == "done":
+            return "done"
+        if joke and (not mail or joke["start"] > mail["start"]):  # the mail follows at once
+            return "abandoned" if self.killed_after(joke) else "running"
+        if self.state("send mail") == "failed" and len(self.mail_errors) < self.mail_tries:
             return "retrying"
-        return state(mail)
+        return self.state("send mail")
 
     @property
     def mail_errors(self):
-        """Why the tries to send the mail failed, the latest last. A try begins with its joke."""
-        errors = []
-        for record in self.records:
-            if record["event"] == "fetch joke":
-                errors.append(record["error"])
-            elif record["event"] == "send mail":
-                errors[-1:] = [record["error"]]
-        return [error for error in errors if error]
+        """Why the tries to send the mail failed, the latest last."""
+        return [r["error"] for r in self.records if r["event"] == "send mail" and r["error"]]
 
     @property
     def running(self):
         """The names of the pieces of work that go on, the sign-up as a whole left out."""
-        return [r["event"] for r in self.records if not r["end"] and r["event"] != "sign-up"]
+        return [
+            record["event"]
+            for record in self.records
+            if record["event"] != "sign-up" and not record["end"] and not self.abandoned_at(record)
+        ]
+
+    @property
+    def first(self):
+        """The record of what began first, in the request's own thread; None before it has."""
+        return self.records[0] if self.work else None
 
     @property
     def request(self):
@@ -161,9 +167,9 @@ class SignUp:
 
     def row(self, record):
         """Return "request" for the request's thread, or else the name of the thread or process."""
-        if record["process"] != self.request["process"]:
+        if record["process"] != self.first["process"]:
             return f"worker process, {record['threadName']}"
-        if record["threadName"] != self.request["threadName"]:
+        if record["threadName"] != self.first["threadName"]:
             return f"thread {record['threadName']}"
         return "request"
 
@@ -171,11 +177,33 @@ class SignUp:
         """Return the record of the latest such piece of work, or None."""
         return next((r for r in reversed(self.records) if r["event"] == event), None)
 
+    def state(self, event):
+        """Return "done" if such work was ever done, or else the state of its latest try.
 
-def state(record):
-    """Return the state of the piece of work that a record is of; None: it has not begun."""
-    if record is None:
-        return "waiting"
-    if not record["end"]:
-        return "running"
-    return "failed" if record["error"] else "done"
+        "waiting": it has not begun.
+        """
+        if event in self.done:
+            return "done"
+        record = self.latest(event)
+        if record is None:
+            return "waiting"
+        if record["end"]:
+            return "failed"
+        return "abandoned" if self.abandoned_at(record) else "running"
+
+    def abandoned_at(self, record):
+        """Return when a piece of work was cut off that will never end, or None."""
+        if record["end"]:
+            return None
+        begun_again = (
+            other["start"]
+            for other in self.records
+            if other["event"] == record["event"] and other["start"] > record["start"]
+        )
+        return self.killed_after(record) or next(begun_again, None)
+
+    def killed_after(self, record):
+        """Return when the process was killed that had begun this piece of work, or None."""
+        if self.has_consumer and record["process"] == self.first["process"]:
+            return None
+        return next((at for at in self.kills if at >= record["start"]), None)

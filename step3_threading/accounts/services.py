@@ -13,8 +13,6 @@ from .limits import within
 from .models import Profile
 from .pictures import BrokenPicture, discard, make_thumbnail, new_name, store
 
-MAIL_SECONDS = 15  # that the whole conversation with the mail server may take
-
 
 def save_new_user(user, picture=None):
     """Save user, profile and picture, together or not at all.
@@ -50,15 +48,15 @@ def send_welcome_email(user):
 
     Raises what keeps the mail from being sent, and leaves its text in `profile.welcome_error`.
     """
-    profile = Profile.objects.filter(user=user)
+    unsent = Profile.objects.filter(user=user, welcome_sent_at=None)
     try:
         message = welcome_email(user, joke_for(user))
         with timed("send mail", user):
-            within(MAIL_SECONDS, message.send)
+            within(settings.CONVERSATION_SECONDS, message.send)
     except Exception as error:
-        profile.filter(welcome_sent_at=None).update(welcome_error=reason(error))
+        unsent.update(welcome_error=reason(error))
         raise
-    profile.update(welcome_sent_at=timezone.now(), welcome_error="")
+    unsent.update(welcome_sent_at=timezone.now(), welcome_error="")
 
 
 def joke_for(user):
@@ -97,9 +95,7 @@ def resize_profile_image(profile):
             time.sleep(settings.SIMULATED_RESIZE_SECONDS)
             replace_thumbnail(profile)
     except Exception as error:
-        # Of a picture that was resized before, the thumbnail is still there.
-        unresized = with_same_picture(profile).filter(picture_resized_at=None)
-        unresized.update(picture_error=reason(error))
+        as_loaded(profile).filter(thumbnail="").update(picture_error=reason(error))
         if not isinstance(error, BrokenPicture):
             raise
 
@@ -110,16 +106,18 @@ def replace_thumbnail(profile):
     unused = new
     try:
         done = {"thumbnail": new, "picture_resized_at": timezone.now(), "picture_error": ""}
-        if with_same_picture(profile).update(**done):  # update() sends no post_save
+        if as_loaded(profile).update(**done):  # update() sends no post_save
             unused = old
     finally:
         if unused:
             discard(field, unused)
 
 
-def with_same_picture(profile):
-    """Return the profile's row, unless the picture was replaced since the profile was loaded."""
-    return Profile.objects.filter(pk=profile.pk, picture=profile.picture.name)
+def as_loaded(profile):
+    """Return the profile's row, unless somebody has replaced its picture or thumbnail meanwhile."""
+    return Profile.objects.filter(
+        pk=profile.pk, picture=profile.picture.name, thumbnail=profile.thumbnail.name
+    )
 
 
 def reason(error):

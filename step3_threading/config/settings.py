@@ -105,10 +105,14 @@ FILE_UPLOAD_HANDLERS = [
 EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 EMAIL_HOST = env("EMAIL_HOST", default="localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", default=25)
-EMAIL_TIMEOUT = 5  # seconds; Django's default is to wait for ever
 DEFAULT_FROM_EMAIL = "welcome@example.com"
 
 JOKE_API_URL = env("JOKE_API_URL", default="https://icanhazdadjoke.com/")
+
+# Seconds that a server may be silent, and that a whole conversation with it may take.
+SILENCE_SECONDS = env.float("SILENCE_SECONDS", default=5.0)
+CONVERSATION_SECONDS = env.float("CONVERSATION_SECONDS", default=10.0)
+EMAIL_TIMEOUT = SILENCE_SECONDS  # Django's default is to wait for ever
 
 # Seconds that every resize sleeps first, standing in for a heavier job than a thumbnail.
 SIMULATED_RESIZE_SECONDS = env.float("SIMULATED_RESIZE_SECONDS", default=5.0)

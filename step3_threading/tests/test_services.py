@@ -39,6 +39,13 @@ def test_mail_that_is_sent_twice_carries_the_same_message_id(user, mailoutbox):
     assert str(user.pk) in first
 
 
+def test_mail_that_is_sent_twice_was_sent_when_it_was_sent_first(user):
+    send_welcome_email(user)
+    first = reloaded(user).welcome_sent_at
+    send_welcome_email(user)
+    assert reloaded(user).welcome_sent_at == first
+
+
 def test_joke_is_escaped_in_html_and_not_in_text(user, mailoutbox, joke_api):
     joke_api.clear()
     joke_api.expect_request("/").respond_with_json({"joke": "1 < 2 & <b>3</b>"})
@@ -187,6 +194,16 @@ def test_profile_without_a_picture_needs_no_resize(user):
     Profile.objects.update(picture="")
     resize_profile_image(reloaded(user))
     assert reloaded(user).picture_state == "none"
+
+
+def test_worker_that_was_stopped_for_long_leaves_the_thumbnail_of_another(user, media_root):
+    stopped = reloaded(user)
+    resize_profile_image(user.profile)
+    first = reloaded(user).thumbnail.name
+    resize_profile_image(stopped)
+    assert reloaded(user).thumbnail.name == first
+    [path] = (media_root / "thumbnails").iterdir()
+    assert path.name in first
 
 
 def test_thumbnail_of_a_replaced_picture_is_thrown_away(user, media_root, monkeypatch):

@@ -48,16 +48,16 @@ def test_api_that_is_down_has_no_joke(settings):
             get_joke()
 
 
-def test_api_that_never_answers_has_no_joke(settings, monkeypatch):
-    monkeypatch.setattr(jokes, "TIMEOUT", (0.1, 0.1))
+def test_api_that_never_answers_has_no_joke(settings):
+    settings.SILENCE_SECONDS = 0.1
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.JOKE_API_URL = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(NoJoke, match="ReadTimeout"):
             get_joke()
 
 
-def test_api_that_drips_has_no_joke(settings, monkeypatch):
-    monkeypatch.setattr(jokes, "TOTAL_SECONDS", 0.3)
+def test_api_that_drips_has_no_joke(settings):
+    settings.CONVERSATION_SECONDS = 0.3
     stopped = Event()
 
     def drip(server):
@@ -88,7 +88,7 @@ def test_built_in_timeout_error_does_not_catch_a_time_out_of_requests():
     assert not issubclass(jokes.requests.Timeout, TimeoutError)
 
 
-def test_time_outs_are_set():
-    connect, read = jokes.TIMEOUT
-    assert 0 < connect <= 5
-    assert 0 < read <= 5
+def test_time_outs_are_set(settings):
+    assert 0 < settings.SILENCE_SECONDS <= 5
+    assert settings.EMAIL_TIMEOUT == settings.SILENCE_SECONDS
+    assert 0 < settings.CONVERSATION_SECONDS <= 10

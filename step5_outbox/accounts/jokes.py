@@ -8,8 +8,6 @@ from .limits import within
 FALLBACK = "No joke today: the one about the slow API is still loading."
 MAX_LENGTH = 1_000  # characters
 MAX_BYTES = 20_000  # of the answer
-TIMEOUT = (4, 5)  # seconds to connect, and of silence before the next byte
-TOTAL_SECONDS = 10
 
 
 class NoJoke(Exception):
@@ -19,7 +17,7 @@ class NoJoke(Exception):
 def get_joke():
     """Return a joke from the joke API; raise NoJoke."""
     try:
-        joke = json.loads(within(TOTAL_SECONDS, fetch, settings.JOKE_API_URL))["joke"]
+        joke = json.loads(within(settings.CONVERSATION_SECONDS, fetch))["joke"]
         if not isinstance(joke, str) or not 0 < len(joke) <= MAX_LENGTH:
             raise ValueError("the joke is not a text of a joke's length")
         joke.encode()  # half a surrogate pair is valid JSON, and no text that can be sent
@@ -31,10 +29,11 @@ def get_joke():
     return joke
 
 
-def fetch(url):
-    """Return what the address answers with."""
+def fetch():
+    """Return what the joke API answers with; what is longer than MAX_BYTES is no joke."""
+    options = {"timeout": settings.SILENCE_SECONDS, "stream": True}
     headers = {"Accept": "application/json"}
-    with requests.get(url, headers=headers, timeout=TIMEOUT, stream=True) as response:
+    with requests.get(settings.JOKE_API_URL, headers=headers, **options) as response:
         response.raise_for_status()
         content = b""
         for chunk in response.iter_content(MAX_BYTES):

@@ -64,7 +64,7 @@ function drawAxis(scale) {
 
 function drawLane(lane, scale) {
   const section = $(`[data-step="${lane.step}"]`);
-  section.dataset.state = lane.state;
+  section.dataset.state = lane.problem || lane.lost ? "failed" : lane.state;
   setText($(".waited", section), waitedWords(lane));
   setText($(".facts", section), factsOf(lane));
 
@@ -88,21 +88,36 @@ function drawRow(rows, index, name, lane, scale) {
   track.firstChild.style.left = percent(lane.waited ?? 0);
   track.firstChild.hidden = !lane.page_is_back;
   const bars = lane.bars.filter((bar) => bar.row === name);
-  while (track.children.length - 1 > bars.length) track.lastChild.remove();
-  for (const [index, bar] of bars.entries()) {
-    const text = `${bar.event} ${seconds(bar.seconds)}`;
-    const drawn = track.children[index + 1] ?? track.appendChild(element("span", "bar"));
-    const state = bar.running ? " running" : bar.error ? " failed" : "";
-    drawn.className = `bar event-${slug(bar.event)}${state}`;
-    drawn.style.left = percent(bar.begin);
-    drawn.style.width = percent(bar.seconds);
-    drawn.title = text;
-    drawn.replaceChildren(element("span", "", bar.error ? `failed: ${text}` : text));
+  const drawn = [...bars.map(drawnBar), ...lane.kills.map((kill) => ({ ...kill, className: "kill-mark" }))];
+  while (track.children.length - 1 > drawn.length) track.lastChild.remove();
+  for (const [index, { className, begin, seconds, title = "", text = "" }] of drawn.entries()) {
+    const span = track.children[index + 1] ?? track.appendChild(element("span", ""));
+    span.className = className;
+    span.style.left = percent(begin);
+    span.style.width = percent(seconds);
+    span.title = title;
+    span.replaceChildren(element("span", "", text));
+  }
+}
+
+function drawnBar(bar) {
+  const state = ["running", "abandoned"].find((name) => bar[name]) ?? (bar.error ? "failed" : "");
+  const title = `${bar.event} ${seconds(bar.seconds)}`;
+  const text = { failed: `failed: ${title}`, abandoned: `cut off: ${title}` }[state] ?? title;
+  return { ...bar, className: `bar event-${slug(bar.event)} ${state}`, title, text };
+}
+
+function drawKills(kills) {
+  for (const section of document.querySelectorAll(".step-lane")) {
+    const kill = kills[section.dataset.step];
+    setText($(".killed", section), kill?.words ?? "");
+    $(".kill", section).setAttribute("aria-disabled", Boolean(kill && !kill.is_over));
   }
 }
 
 function waitedWords(lane) {
   if (lane.whole === null) return lane.state === "waiting" ? "waits for its turn" : "\u00a0";
+  if (lane.problem && !lane.page_is_back) return `waited ${seconds(lane.waited)} in vain`;
   const ended = lane.state === "done" || (lane.state === "failed" && !lane.problem);
   const soFar = ended ? "" : " so far";
   if (!lane.page_is_back) return `waiting ${seconds(lane.waited)}${soFar}`;
@@ -111,9 +126,11 @@ function waitedWords(lane) {
 
 function factsOf(lane) {
   const facts = [];
-  if (lane.problem) facts.push(`Problem: ${lane.problem}`);
+  if (lane.lost) facts.push(`Lost: ${lane.lost}`);
+  if (lane.problem) facts.push(lane.problem[0].toUpperCase() + lane.problem.slice(1));
   if (lane.whole === null && !lane.problem) facts.push(`Now: ${lane.doing}`);
-  facts.push(`Picture ${lane.picture}`, `Mail ${lane.mail}`);
+  if (lane.picture !== "lost") facts.push(`Picture ${lane.picture}`);
+  if (lane.mail !== "lost") facts.push(`Mail ${lane.mail}`);
   if (lane.request_seconds !== null) facts.push(`Request as measured here: ${seconds(lane.request_seconds)}`);
   return `${facts.join(". ")}.`;
 }
@@ -133,7 +150,7 @@ function drawLegend(lanes) {
 function drawTable(lanes) {
   const rows = lanes.flatMap((lane) => lane.bars.map((bar) => {
     const row = element("tr", "");
-    const took = seconds(bar.seconds, 3) + (bar.running ? " so far" : "");
+    const took = seconds(bar.seconds, 3) + (bar.running ? " so far" : bar.abandoned ? ", cut off" : "");
     const cells = [bar.event, bar.row, seconds(bar.begin, 3), bar.error ? `${took}, failed: ${bar.error}` : took];
     const head = element("th", "", `Step ${lane.step}`);
     head.scope = "row";
@@ -146,10 +163,16 @@ function drawTable(lanes) {
 function sentence(race) {
   const back = race.lanes.filter((lane) => lane.page_is_back);
   if (race.is_over) {
-    const inState = (state) => race.lanes.filter((lane) => lane.state === state).map((lane) => lane.step).join(", ");
+    const inState = (state) => race.lanes.filter((lane) => lane.state === state && !lane.lost).map((lane) => lane.step).join(", ");
+    const losses = [...new Set(race.lanes.map((lane) => lane.lost).filter(Boolean))];
+    const lost = losses.map((loss) => {
+      const steps = race.lanes.filter((lane) => lane.lost === loss).map((lane) => lane.step);
+      return ` Lost in step ${steps.join(", ")}: ${loss}.`;
+    });
     const waits = back.filter((lane) => lane.request_seconds !== null)
       .map((lane) => `${seconds(lane.request_seconds)} for step ${lane.step}`);
     return `Race ${race.number} is over. The visitor waited ${waits.join(", ") || "in vain"}.` +
+      lost.join("") +
       (inState("failed") && ` Not everything worked in step ${inState("failed")}.`) +
       (inState("retrying") && ` The mail is still being tried again in step ${inState("retrying")}.`);
   }
@@ -179,10 +202,12 @@ async function look() {
   try {
     const state = await (await fetch("race.json")).json();
     drawSwitches(state.standins);
+    drawKills(state.kills);
     const json = JSON.stringify(state.race);
     if (state.race && json !== shown) draw(state.race);
     shown = json;
-    return Boolean(state.race && !state.race.is_over);
+    const isKilling = Object.values(state.kills).some((kill) => !kill.is_over);
+    return isKilling || Boolean(state.race && !state.race.is_over);
   } catch {
     setText($("#status"), "The demo does not answer. Is it still running?");
     shown = "";
@@ -199,8 +224,12 @@ $("#start").addEventListener("submit", (event) => {
   event.preventDefault();
   const together = $("[name=when]:checked").value === "together";
   post("race", { name: $("#name").value, together });
-  // On a phone, the lanes are below the forms.
-  if (matchMedia("(max-width: 60rem)").matches) $("#status").scrollIntoView();
+  // On a phone or a low screen, the lanes are below the forms.
+  if (matchMedia("(max-width: 60rem), (max-height: 44rem)").matches) $("#status").scrollIntoView();
+});
+
+$("#race").addEventListener("click", ({ target }) => {
+  if (target.matches(".kill")) post("kill", { step: Number(target.closest("section").dataset.step) });
 });
 
 $("#switches").addEventListener("submit", (event) => event.preventDefault());

@@ -1,0 +1,95 @@
+"""The race's page in a real browser, with a race that is over and sites that only pretend."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import expect
+
+from tools.catalogue import STEPS
+from tools.race import RaceHandler, Races
+from tools.race.drawing import drawing
+from tools.web import listen, serve
+
+from .test_browser import PHONE, axe_violations, browser, open_page  # noqa: F401 - fixtures
+from .test_lane import BACK, CONSUMER, NEW_CONSUMER, SAVED, cut, lane_of, work
+
+PROJECTOR = {"width": 1280, "height": 720}  # pixels
+
+
+class PretendedSite:
+    url, port, var_dir = "http://127.0.0.1:1", 1, Path()
+
+    def __init__(self):
+        self.calls = []
+        self.may_start = Event()
+
+    def kill(self):
+        self.calls.append("kill")
+
+    def start_again(self):
+        self.may_start.wait(60)
+        self.calls.append("start again")
+
+
+@pytest.fixture
+def races(standins):
+    with ThreadPoolExecutor(1) as threads:
+        yield Races({step: PretendedSite() for step in STEPS}, standins, threads, Event())
+
+
+@pytest.fixture
+def url(races):
+    listener = listen("127.0.0.1", 0)
+    with serve(listener, RaceHandler, races, "127.0.0.1"):
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def race_with_kills():
+    """Return the JSON of a race in which all five steps were killed."""
+    cut_off = [*SAVED, work("fetch joke", 101, 101.4), work("send mail", 101.4)]
+    joke = work("fetch joke", 101, 101.4, CONSUMER)
+    mail = work("send mail", 101.4, 102, CONSUMER)
+    resize = work("resize picture", 101, process=CONSUMER) | {"threadName": "Worker-2"}
+    again = work("resize picture", 112, 117, NEW_CONSUMER) | {"threadName": "Worker-2"}
+    lanes = [lane_of(number, *cut_off, answer=cut(), killed_at=103) for number in [1, 2, 3]]
+    lanes.append(lane_of(4, *BACK, joke, mail, resize, answer=True, killed_at=103))
+    lanes.append(lane_of(5, *BACK, joke, mail, resize, again, answer=True, killed_at=103))
+    assert all(lane.is_over for lane in lanes)
+    race = {"number": 1, "name": "ada", "together": True, "is_over": True}
+    return race | {"lanes": [drawing(lane) for lane in lanes]}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_five_lanes_with_kills_fit_and_are_accessible(races, url, open_page, scheme):  # noqa: F811
+    races.race = SimpleNamespace(json=race_with_kills(), is_over=True)
+    for viewport in [PROJECTOR, PHONE]:
+        page = open_page(url, viewport=viewport, color_scheme=scheme)
+        expect(page.get_by_role("status").first).to_contain_text(
+            "Lost in step 1, 2, 3: mail, picture. Lost in step 4: picture."
+        )
+        assert page.locator(".bar.abandoned").count() == 5
+        assert page.locator(".bar.running").count() == 0
+        for mark in page.locator(".kill-mark").all():
+            expect(mark).to_be_visible()
+        assert axe_violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+        if viewport == PROJECTOR:
+            last = page.locator(".step-lane").last.bounding_box()
+            assert last["y"] + last["height"] <= viewport["height"]
+
+
+def test_kill_button_kills_and_says_so(races, url, open_page):  # noqa: F811
+    page = open_page(url)
+    names = [button.get_attribute("aria-label") for button in page.locator(".kill").all()]
+    assert names[2:4] == ["Kill step 3's server", "Kill step 4's worker"]
+    site = next(site for step, site in races.sites.items() if step.number == 4)
+    page.get_by_role("button", name="Kill step 4's worker").click()
+    lane = page.get_by_role("region", name="Step 4")
+    expect(lane.get_by_text("killed, starting again ...")).to_be_visible()
+    assert site.calls == ["kill"]
+    site.may_start.set()
+    expect(lane.get_by_text("killed, back after 0.")).to_be_visible()
+    assert site.calls == ["kill", "start again"]

@@ -1,0 +1,111 @@
+"""What serves the race's page."""
+
+import os
+from io import BytesIO
+from urllib.parse import urlsplit
+
+from PIL import Image
+
+from ..catalogue import ROOT, STEPS
+from ..standins import ALLOWED, FAILURES, MAX_DELAY, control
+from ..visitor import PASSWORD
+from ..web import TEMPLATES, Handler, Refusal, render
+from .lane import LIMIT
+from .races import NAME
+
+STEP = STEPS[0].folder  # the steps' own files, for the colours of the pieces of work
+CSS = "text/css; charset=utf-8"
+FILES = {
+    "GET /race.css": (TEMPLATES / "race.css", CSS),
+    "GET /race.js": (TEMPLATES / "race.js", "text/javascript; charset=utf-8"),
+    "GET /style.css": (STEP / "accounts/static/accounts/style.css", CSS),
+    "GET /timeline.css": (STEP / "timing/static/timing/timeline.css", CSS),
+}
+FAILURE_WORDS = {
+    None: "in order",
+    "500": "answers 500",
+    "4xx": "refuses for now",
+    "5xx": "refuses for good",
+    "reset": "cuts the connection",
+    "hang": "never answers",
+    "garbage": "talks nonsense",
+    "drip": "drips a byte at a time",
+    "flood": "never stops talking",
+}
+
+
+def preview(picture):
+    """Return the picture, scaled down to be shown as a JPEG."""
+    content = BytesIO()
+    with Image.open(BytesIO(picture)) as image:
+        image.thumbnail((320, 240))
+        image.save(content, "JPEG")
+    return content.getvalue()
+
+
+def page(races, host):
+    """Return the page, with links to `host`, the name by which its reader calls us."""
+    steps = [
+        {
+            "step": step,
+            "url": f"http://{host}:{site.port}",
+            "killed": "worker" if step.has_consumer else "server",
+        }
+        for step, site in races.sites.items()
+    ]
+    switches = [
+        {
+            "name": name,
+            "kind": kind,
+            "failures": [
+                (value or "", FAILURE_WORDS[value]) for value in FAILURES[f"{kind}_failure"]
+            ],
+        }
+        for kind, name in [("joke", "Joke API"), ("mail", "Mail server")]
+    ]
+    context = {
+        "steps": steps,
+        "switches": switches,
+        "in_order": races.in_order,
+        "max_delay": MAX_DELAY,
+        "limit": LIMIT,
+        "cores": os.cpu_count(),
+        "name_pattern": NAME,
+        "password": PASSWORD,
+        "inbox_url": f"http://{host}:{races.standins.http_port}/",
+        "notebooks": any((ROOT / "notebooks").glob("*.ipynb")),
+    }
+    return render("race.html", context)
+
+
+class RaceHandler(Handler):
+    content_security_policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+    def answer(self, request, body):
+        self.refuse_strangers()
+        races = self.server.served
+        match request:
+            case "GET /":
+                host = urlsplit(f"//{self.headers['Host']}").hostname
+                self.reply(page(races, host), "text/html; charset=utf-8")
+            case "GET /picture.jpg":
+                self.reply(preview(races.picture), "image/jpeg")
+            case "GET /race.json":
+                self.reply(races.to_json())
+            case "POST /race":
+                choices = self.json_object(body, "name, together")
+                races.start(choices.get("name"), choices.get("together", True))
+                self.reply(races.to_json(), status=202)
+            case "POST /kill":
+                races.kill(self.json_object(body, "step").get("step"))
+                self.reply(races.to_json(), status=202)
+            case "POST /control":
+                self.reply(control(races.standins, self.json_object(body, ALLOWED)))
+            case _ if request in FILES:
+                path, content_type = FILES[request]
+                self.reply(path.read_bytes(), content_type)
+            case _:
+                raise Refusal(404, f"there is no {request}")
