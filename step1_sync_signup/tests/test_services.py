@@ -97,7 +97,7 @@ def test_reason_is_forgotten_when_the_mail_goes_out_after_all(user):
 @pytest.mark.parametrize(
     ("size", "expected"),
     [
-        ((4000, 3000), (300, 225)),
+        ((1600, 1200), (300, 225)),
         ((300, 900), (100, 300)),
         ((3000, 1), (300, 1)),
         ((40, 30), (40, 30)),
