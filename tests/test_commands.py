@@ -14,10 +14,12 @@ import psutil
 import pytest
 import requests
 
-from tools.steps import ROOT, STEPS, free_port, stop
+from tools.ports import free_port, reserved_ports
+from tools.steps import ROOT, STEPS, stop
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 LIMIT = 120  # seconds, for what never happens
+PROCESSES = len(STEPS) + sum(step.has_consumer for step in STEPS)
 
 
 def command(name, *arguments):
@@ -31,20 +33,9 @@ def quick():
 
 @pytest.fixture
 def base_port():
-    """A port with free ones above it, as far as the commands go."""
-    while True:
-        base = free_port()
-        if base + 25 < 65536 and all(is_free(base + offset) for offset in [0, 1, 2, 3, 4, 10, 25]):
-            return str(base)
-
-
-def is_free(port):
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    """A port with free ones above it, as many as the commands need."""
+    with reserved_ports() as first:
+        yield str(first)
 
 
 @contextmanager
@@ -113,7 +104,7 @@ def test_demo_signs_up_in_all_steps_and_prints_the_staircase(tmp_path, base_port
 def test_stopping_the_demo_leaves_no_process_behind(tmp_path, base_port, number):
     options = [f"--var-dir={tmp_path}", f"--base-port={base_port}", "--signups=1"]
     with started(command("demo", *options), "Ctrl-C stops", env=quick()) as (demo, family):
-        assert len(family) == 5  # four sites and the consumer
+        assert len(family) == PROCESSES
         demo.send_signal(number)
         _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)
         assert alive == []
@@ -125,7 +116,7 @@ def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
     options = [f"--var-dir={tmp_path}", f"--base-port={base_port}"]
     env = quick() | {"SIMULATED_RESIZE_SECONDS": "60"}
     with started(command("demo", *options), "Starting", env=env) as (demo, _):
-        wait_until(lambda: len(demo.children(recursive=True)) == 5)
+        wait_until(lambda: len(demo.children(recursive=True)) == PROCESSES)
         wait_until(lambda: "sign-up" in said_by_now(tmp_path))
         family = demo.children(recursive=True)
         demo.send_signal(signal.SIGINT)
@@ -216,9 +207,11 @@ def answers(url):
 
 @pytest.mark.parametrize(("name", "status"), [("run", 1), ("test_all", 2)])
 def test_step_that_is_not_there_is_said_in_one_line(name, status):
-    result = subprocess.run(command(name, "5"), cwd=ROOT, capture_output=True, encoding="utf-8")
+    number = str(len(STEPS) + 1)
+    result = subprocess.run(command(name, number), cwd=ROOT, capture_output=True, encoding="utf-8")
     assert result.returncode == status
-    assert result.stderr == "There is no step '5': the steps are 1, 2, 3 and 4.\n"
+    assert result.stderr.startswith(f"There is no step '{number}': the steps are 1, 2, 3")
+    assert result.stderr.count("\n") == 1
 
 
 def test_port_that_cannot_be_is_said_in_one_line():

@@ -14,14 +14,15 @@ import pytest
 from rich.console import Console
 
 from tools.machine import machine_and_versions
+from tools.ports import free_port, reserved_ports
 from tools.record import PICTURES, SEED
 from tools.recording import Recording
 from tools.standins import Standins
-from tools.steps import ROOT, STEPS, free_port
+from tools.steps import ROOT, STEPS
 from tools.timings import SignUp
 from tools.visitor import SignUpRefused
 
-from .test_commands import LIMIT, command, is_free, posix_only, runs_a_server, wait_until
+from .test_commands import LIMIT, command, posix_only, runs_a_server, wait_until
 
 # The steps of each run.
 RUNS = {
@@ -56,10 +57,8 @@ def record(folder, *options):
 def folder(tmp_path_factory):
     """The data of a recording."""
     folder = tmp_path_factory.mktemp("data")
-    base_port = free_port()
-    while not all(is_free(base_port + offset) for offset in [1, 2, 3, 4, 10, 25]):
-        base_port = free_port()
-    result = record(folder, f"--base-port={base_port}")
+    with reserved_ports() as base_port:
+        result = record(folder, f"--base-port={base_port}")
     assert result.returncode == 0, result.stdout + result.stderr
     return folder
 

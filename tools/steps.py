@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import requests
 
+from .ports import free_port  # noqa: F401
 from .standins import Standins
 from .web import LOOPBACK, names, reachable
 
@@ -111,13 +112,6 @@ def check_port_is_free(host, port):
                 f"Port {port} can't be used ({getattr(error, 'strerror', error)})."
                 " Stop what listens there, or choose other ports with --base-port."
             ) from None
-
-
-def free_port():
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager
