@@ -54,7 +54,7 @@ def record(folder, *options):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def recording(tmp_path_factory):
     """The data of a recording."""
     folder = tmp_path_factory.mktemp("data")
     with reserved_ports() as base_port:
@@ -72,25 +72,25 @@ def recorded(folder):
     return json.loads((folder / "recorded.json").read_text(encoding="utf-8"))
 
 
-def test_all_files_are_there_and_nothing_else(folder):
+def test_all_files_are_there_and_nothing_else(recording):
     names = {f"{name}.jsonl" for name in [*RUNS, "pictures_memory"]}
-    assert {path.name for path in folder.iterdir()} == names | {"demo.json", "recorded.json"}
+    assert {path.name for path in recording.iterdir()} == names | {"demo.json", "recorded.json"}
 
 
 @by_run
-def test_run_has_all_work_of_its_sign_ups(folder, name):
-    records = rows(folder, name)
+def test_run_has_all_work_of_its_sign_ups(recording, name):
+    records = rows(recording, name)
     assert all(record["end"] and not record["error"] for record in records)
     assert records == sorted(records, key=lambda record: record["start"])
     assert sorted({record["step"] for record in records}) == RUNS[name]
     by_sign_up = sorted(records, key=lambda record: record["sign_up"])
     sign_ups = [SignUp(group) for _, group in groupby(by_sign_up, lambda r: r["sign_up"])]
     assert all(sign_up.is_done for sign_up in sign_ups)
-    assert len(sign_ups) == recorded(folder)["runs"][name]["n"] * len(RUNS[name])
+    assert len(sign_ups) == recorded(recording)["runs"][name]["n"] * len(RUNS[name])
 
 
-def test_recorded_json_says_how_and_on_what_each_run_was_made(folder):
-    about = recorded(folder)
+def test_recorded_json_says_how_and_on_what_each_run_was_made(recording):
+    about = recorded(recording)
     runs = about.pop("runs")
     assert about == {"seed": SEED} | machine_and_versions()
     assert set(runs) == {*RUNS, "pictures_memory"}
@@ -109,35 +109,35 @@ def test_recorded_json_says_how_and_on_what_each_run_was_made(folder):
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_consumer_has_as_many_workers_as_recorded(folder, workers):
-    records = rows(folder, f"burst_step4_{workers}")
+def test_consumer_has_as_many_workers_as_recorded(recording, workers):
+    records = rows(recording, f"burst_step4_{workers}")
     threads = {r["threadName"] for r in records if r["event"] in ["resize picture", "send mail"]}
     assert 1 <= len(threads) <= workers
 
 
-def test_demo_has_the_figures_of_the_same_sign_ups(folder):
-    records = rows(folder, "one_at_a_time")
-    figures = json.loads((folder / "demo.json").read_text(encoding="utf-8"))["steps"]
+def test_demo_has_the_figures_of_the_same_sign_ups(recording):
+    records = rows(recording, "one_at_a_time")
+    figures = json.loads((recording / "demo.json").read_text(encoding="utf-8"))["steps"]
     for step in STEPS:
         sign_ups = [r for r in records if r["step"] == step.name and r["event"] == "sign-up"]
         assert figures[step.name]["page_seconds"] == [r["elapsed"] for r in sign_ups]
 
 
-def test_hashers_differ(folder):
+def test_hashers_differ(recording):
     pbkdf2, argon2id = (
-        next(r["elapsed"] for r in rows(folder, f"hash_{name}") if r["event"] == "hash password")
+        next(r["elapsed"] for r in rows(recording, f"hash_{name}") if r["event"] == "hash password")
         for name in ["pbkdf2", "argon2id"]
     )
     assert pbkdf2 > 2 * argon2id
 
 
-def test_username_tells_the_picture(folder):
-    names = {record["username"] for record in rows(folder, "pictures")}
+def test_username_tells_the_picture(recording):
+    names = {record["username"] for record in rows(recording, "pictures")}
     assert names == {f"{kind}-{megapixels}mp-0" for kind, megapixels in PICTURES}
 
 
-def test_memory_is_that_of_the_thumbnail_alone(folder):
-    taken = {(row["format"], row["megapixels"]): row for row in rows(folder, "pictures_memory")}
+def test_memory_is_that_of_the_thumbnail_alone(recording):
+    taken = {(row["format"], row["megapixels"]): row for row in rows(recording, "pictures_memory")}
     assert set(taken) == set(PICTURES)
     assert all(row["seconds"] > 0 for row in taken.values())
     # A PNG is decoded in full, to three bytes a pixel or four, a JPEG at a fraction of its size.
@@ -145,15 +145,15 @@ def test_memory_is_that_of_the_thumbnail_alone(folder):
     assert taken["jpeg", 48]["bytes"] < 48e6 / 2
 
 
-def test_nothing_tells_where_it_was_made(folder):
-    places = [ROOT, folder, Path.home(), tempfile.gettempdir(), "127.0.0.1", "localhost"]
-    for path in folder.iterdir():
+def test_nothing_tells_where_it_was_made(recording):
+    places = [ROOT, recording, Path.home(), tempfile.gettempdir(), "127.0.0.1", "localhost"]
+    for path in recording.iterdir():
         text = path.read_text(encoding="utf-8")
         assert [str(p) for p in places if json.dumps(str(p)).strip('"') in text] == []
 
 
-def test_only_keeps_the_other_runs(folder, tmp_path):
-    old = recorded(folder) | {"runs": {"hash_pbkdf2": {}, "kept": {}}}
+def test_only_keeps_the_other_runs(recording, tmp_path):
+    old = recorded(recording) | {"runs": {"hash_pbkdf2": {}, "kept": {}}}
     (tmp_path / "recorded.json").write_text(json.dumps(old), encoding="utf-8")
     result = record(tmp_path, "--only", "hashes")
     assert result.returncode == 0, result.stdout + result.stderr
