@@ -16,8 +16,8 @@ from tools.visitor import Visitor, make_picture
 # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Fixtures that start sites, or run one command, for several tests.
-SHARED = {"recording", "sites", "started_site", "started_slow_site"}
+# Fixtures that start sites, or run a slow command, for several tests.
+SHARED = {"built", "recording", "sites", "started_site", "started_slow_site"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before that of pytest-xdist, which reads the groups

@@ -25,11 +25,17 @@ COVERED = ["accounts", "outbox", "timing", "config/hashers.py", "config/uploads.
 # Tests in a step, and all of the step's files that their outcome hangs on. While an earlier step
 # has the same, byte for byte, they would prove nothing new, and a run of everything leaves them
 # out. Only for tests that open no page and save no user: what these do hangs on the whole step.
-LOG = ["accounts/timing.py", "config/settings.py"]
 ONCE = {
-    "tests/test_jokes.py": ["accounts/jokes.py", "tests/conftest.py", *LOG],
-    "tests/test_timing.py": [*LOG, "accounts/models.py"],
-    "tests/test_timeline.py": [*LOG, "accounts/timeline.py", "accounts/models.py"],
+    "tests/test_jokes.py": [
+        "accounts/jokes.py",
+        "accounts/limits.py",
+        "config/settings.py",
+        "tests/conftest.py",
+    ],
+    "tests/test_limits.py": ["accounts/limits.py"],
+    "tests/test_pictures.py": ["accounts/pictures.py", "tests/factories.py"],
+    "timing/tests/test_log.py": ["timing/log.py", "accounts/models.py", "config/settings.py"],
+    "timing/tests/test_timeline.py": ["timing/log.py", "timing/timeline.py", "accounts/models.py"],
 }
 
 
@@ -89,8 +95,11 @@ def main(arguments=None):
         print(error, file=sys.stderr)
         return 2
     sessions = [step_session(step) for step in steps] or everything()
-    environment = os.environ | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
-    environment["EXAMPLES"] = str(options.examples)
+    # All that is left to chance: the seed of the tests, and the order of a set's elements.
+    chance = {name: os.environ.get(name, "1") for name in ["SEED", "PYTHONHASHSEED"]}
+    chance["EXAMPLES"] = str(options.examples)
+    print(" ".join(f"{name}={value}" for name, value in chance.items()), flush=True)
+    environment = os.environ | chance | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
     try:
         failed = run(sessions, environment)
     except KeyboardInterrupt:
@@ -130,6 +139,7 @@ def step_session(step, earlier=()):
     covered = [path for path in COVERED if (step.folder / path).exists()]
     options = [f"--cov={path.removesuffix('.py').replace('/', '.')}" for path in covered]
     options += ["--cov-report=term:skip-covered", "--cov-fail-under=100"]
+    options += ["-p", "no:hypothesispytest"]  # which takes a second to import
     options += [f"--ignore={path}" for path in left_out(step, earlier)]
     return Session(step.name, step.folder, options, proven_before(step, earlier))
 
