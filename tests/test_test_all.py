@@ -1,6 +1,7 @@
 """The whole run leaves no test out whose code differs, and says what it ran and how it went."""
 
 import ast
+import os
 import signal
 import subprocess
 
@@ -33,8 +34,8 @@ def imported(step, name):
 
 @pytest.mark.parametrize("tests", ONCE)
 def test_all_that_decides_on_a_test_is_compared_before_it_is_left_out(tests):
-    compared = [path.as_posix() for path in test_all.files(FIRST, [tests, *ONCE[tests]])]
-    assert compared
+    compared = [tests, *ONCE[tests]]
+    assert [name for name in compared if not (FIRST.folder / name).is_file()] == []
     code = [name for name in compared if name.endswith(".py") and name != CONFTEST]
     assert {other for name in code for other in imported(FIRST, name)} <= set(compared)
 
@@ -86,35 +87,23 @@ FAILS = "def test_fails():\n    assert 'wanted' == 'got'\n"
 SKIPS = "import pytest\ndef test_skips():\n    pytest.skip()\n"
 
 
-@pytest.fixture
-def run(tmp_path, capfd):
-    """A function that runs files of tests as sessions, and returns which failed and the output."""
-
-    def run(**files):
-        sessions = []
-        for name, text in files.items():
-            folder = tmp_path / name
-            folder.mkdir()
-            (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-            (folder / "test_it.py").write_text(text, encoding="utf-8")
-            sessions.append(test_all.Session(name, folder, ["-p", "no:cacheprovider"]))
-        failed = test_all.run(sessions, dict(test_all.os.environ))
-        return [session.name for session in failed], capfd.readouterr().out
-
-    return run
-
-
-def test_last_line_counts_the_tests_of_all_sessions(run):
-    failed, output = run(one=PASSES + FAILS, two=PASSES, three=SKIPS)
-    assert failed == ["one"]
-    assert output.splitlines()[-2:] == ["Failed: one", "2 passed, 1 failed, 1 skipped"]
+def test_last_lines_count_all_tests_and_name_the_sessions_that_failed(tmp_path, capfd):
+    sessions = []
+    for name, text in {"one": PASSES + FAILS, "two": PASSES + SKIPS, "three": PASSES}.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        (folder / "test_it.py").write_text(text, encoding="utf-8")
+        sessions.append(test_all.Session(name, folder, ["-p", "pytest_cov.plugin"]))
+    sessions[2].options.append("--no-such-option")  # pytest stops before it can count anything
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    assert test_all.run(sessions, environment) == [sessions[0], sessions[2]]
+    output = capfd.readouterr().out
+    assert "one: 100 %" in output
     assert "AssertionError: assert 'wanted' == 'got'" in output
-
-
-def test_session_without_a_report_has_failed(run):
-    failed, output = run(one="import no_such_module\n", two=PASSES)
-    assert failed == ["one"]
-    assert output.endswith("1 passed, 1 failed, 0 skipped\n")
+    assert "unrecognized arguments: --no-such-option" in output
+    last = ["Failed: one", "Failed: three", "2 passed, 2 failed, 1 skipped"]
+    assert output.splitlines()[-3:] == last
 
 
 @posix_only
