@@ -18,7 +18,7 @@ from tools.ports import free_port, reserved_ports
 from tools.steps import ROOT, STEPS, stop
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
-LIMIT = 120  # seconds, for what never happens
+LIMIT = 300  # seconds, for what never happens
 PROCESSES = len(STEPS) + sum(step.has_consumer for step in STEPS)
 
 
@@ -65,7 +65,7 @@ def started(arguments, until, **options):
 def wait_until(condition):
     deadline = time.monotonic() + LIMIT
     while not condition():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, f"waited {LIMIT} s in vain"
         time.sleep(0.05)
 
 

@@ -49,7 +49,7 @@ def record(folder, *options):
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
-        timeout=3 * LIMIT,
+        timeout=LIMIT * 2,
     )
 
 
