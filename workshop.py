@@ -9,8 +9,8 @@ import sys
 
 # command: (its module in tools/, the locks in requirements/ that it needs, what it does)
 COMMANDS = {
-    "demo": ("demo", ["workshop.txt"], "sign users up in all four steps and compare the times"),
-    "run": ("run", ["workshop.txt"], "run one step (1 to 4) for following along, with code reload"),
+    "demo": ("demo", ["workshop.txt"], "sign users up in all five steps and compare the times"),
+    "run": ("run", ["workshop.txt"], "run one step (1 to 5) for following along, with code reload"),
     "test": (
         "test_all",
         ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt"],
@@ -21,10 +21,12 @@ COMMANDS = {
         ["workshop.txt", "notebooks.txt", "jupyterlab.txt"],
         "open the notebooks in JupyterLab; --update executes them instead",
     ),
+    "docs": ("docs", ["workshop.txt"], "say which README is out of date; --update rewrites it"),
+    "copy-down": ("copy_down", ["workshop.txt"], "carry an edit of a shared file to later steps"),
     "losses": ("losses", ["workshop.txt"], "stop each step with work under way; count the losses"),
     "record": ("record", ["workshop.txt"], "record anew what the notebooks plot"),
     "screenshots": ("screenshots", ["workshop.txt", "browser.txt"], "make screenshots/ anew"),
-    "control": ("control", ["workshop.txt"], "make the stand-ins slow, or fail, or well again"),
+    "control": ("control", ["workshop.txt"], "make the stand-ins slow, failing or healthy"),
     "standins": ("standins", ["workshop.txt"], "start only the stand-in joke API and mail server"),
 }
 ROOT = os.path.dirname(os.path.abspath(__file__))
@@ -36,6 +38,13 @@ def usage():
     lines += ["  " + name.ljust(12) + COMMANDS[name][2] for name in COMMANDS]
     lines += ["", "The first run installs what is needed into .venv; later runs need no network."]
     return "\n".join(lines) + "\n"
+
+
+def path_of(module):
+    """Return the path of a module in tools/, which may be a package."""
+    package = "tools/" + module
+    is_package = os.path.isdir(os.path.join(ROOT, package))
+    return package + "/__main__.py" if is_package else package + ".py"
 
 
 def main(arguments):
@@ -56,7 +65,7 @@ def main(arguments):
             "(on Windows 'py -3.13 workshop.py " + name + "')"
         )
     module, locks, _ = COMMANDS[name]
-    needed = ["tools/environment.py", "tools/" + module + ".py"]
+    needed = ["tools/environment.py", path_of(module)]
     needed += ["requirements/" + lock for lock in locks]
     missing = [path for path in needed if not os.path.isfile(os.path.join(ROOT, path))]
     if missing:

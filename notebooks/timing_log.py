@@ -12,8 +12,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "notebooks" / "data"
-STEPS = sorted(path.name for path in ROOT.glob("step[1-4]_*"))
-STYLE = ROOT / "step1_sync_signup" / "accounts" / "static" / "accounts" / "style.css"
+STEPS = sorted(path.name for path in ROOT.glob("step[1-9]_*"))
+STYLE = ROOT / "step1_sync_signup" / "timing" / "static" / "timing" / "timeline.css"
 # One colour for each piece of work, from the style sheet of the page's timeline.
 _, RULES = STYLE.read_text(encoding="utf-8").split("One colour for each piece of work")
 COLOURS = {
@@ -26,16 +26,20 @@ FIRST_WORK = ["fetch joke", "resize picture"]  # what a queued task begins with
 # Load
 
 
-def load(run, own=False, steps=None):
+def load(run, own=False, steps=None, interrupted=False):
     """Return the records of a recorded run, or of `own` sign-ups in the steps' var/ folders.
 
     A row is a piece of work that has ended. Beside what was logged, it says when the work `began`
     and `ended`, counted from the beginning of its sign-up's request, and in which `lane` it ran:
     the request's thread ("request"), another thread, or a worker process. With `steps`, only
     theirs. Raises FileNotFoundError when one of them has no logs.
+
+    With `interrupted`, there is also a row for work that has begun and not ended; when it `ended`
+    and what `elapsed` is missing (NaN).
     """
     paths = ROOT.glob("step*/var/timings.*.jsonl*") if own else [DATA / f"{run}.jsonl"]
-    records = [record for path in sorted(paths) for record in read(path) if record["end"]]
+    records = [record for path in sorted(paths) for record in read(path)]
+    records = [record for record in records if record["end"] or interrupted]
     if missing := set(steps or []).difference(record["step"] for record in records):
         raise FileNotFoundError(f"No timing logs of {', '.join(sorted(missing))}: sign up there.")
     log = join(pd.DataFrame(records))
@@ -158,7 +162,7 @@ def draw_lanes(ax, records):
         horizontalalignment="right" if request["ended"] > records["ended"].max() / 2 else "left",
     )
     ax.set(yticks=range(len(lanes)), yticklabels=lanes, ylim=(len(lanes) - 0.5, -0.5))
-    ax.set(xlabel="seconds since the button was pressed", xlim=(0, None))
+    ax.set(xlabel="seconds since the request reached the site", xlim=(0, None))
 
 
 def draw_stack(ax, seconds):

@@ -1,16 +1,15 @@
 import signal
 import sqlite3
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import closing, contextmanager
 from uuid import uuid4
 
-import psutil
 import pytest
 
+from tools.catalogue import STEPS
+from tools.manage import manage
+from tools.processes import family, running, wait_until
+from tools.sites import Site, running_site, words
 from tools.standins import Standins
-from tools.steps import STEPS, Step, consumer, free_port, migrate, server, step_environment
-from tools.timings import TimingLog
 from tools.visitor import Visitor, make_picture
 
 # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
@@ -29,24 +28,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group(step or name))
 
 
-@dataclass
-class Site:
-    """A step that runs: a real server, a real consumer if it has one, and a log to read."""
-
-    step: Step
-    url: str
-    var_dir: Path
-    standins: Standins
+class VisitedSite(Site):
+    """A step that runs: a real server, a real consumer if it has one, and what tests ask of it."""
 
     def visitor(self):
         """Return a visitor with a name that nobody else has."""
         return Visitor(self.url, f"ada-{uuid4().hex[:8]}")
-
-    def timing_log(self):
-        """Return the timing log from here on."""
-        log = TimingLog(self.var_dir)
-        log.new_records()
-        return log
 
     def files(self):
         """Return the names of all pictures and thumbnails that the site keeps."""
@@ -59,12 +46,7 @@ class Site:
 
     def server_processes(self):
         """Return the server's process; on Windows, the launcher of a virtual environment, too."""
-        address, found = self.url.removeprefix("http://"), []
-        for process in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):  # one that has ended has no command line
-                if address in process.cmdline():
-                    found.append(process)
-        return found
+        return family(self.server)
 
 
 @pytest.fixture(scope="session")
@@ -85,17 +67,10 @@ def standins(started_standins):
 @pytest.fixture(scope="session", params=STEPS, ids=lambda step: step.name)
 def started_site(request, started_standins, tmp_path_factory):
     step = request.param
-    folder = tmp_path_factory.mktemp(step.name)
-    environment = step_environment(step, started_standins, folder / "var")
-    environment["SIMULATED_RESIZE_SECONDS"] = "0"
-    migrate(step, environment)
-    with ExitStack() as stack:
-        url = stack.enter_context(
-            server(step, environment, "127.0.0.1", free_port(), folder / "server.log")
-        )
-        if step.has_consumer:
-            stack.enter_context(consumer(step, environment, folder / "consumer.log"))
-        yield Site(step, url, folder / "var", started_standins)
+    var_dir = tmp_path_factory.mktemp(step.name) / "var"
+    options = {"kind": VisitedSite, "SIMULATED_RESIZE_SECONDS": 0}
+    with running_site(step, started_standins, var_dir, **options) as site:
+        yield site
 
 
 @pytest.fixture
@@ -111,26 +86,35 @@ def picture():
 
 
 @contextmanager
-def step_4_site(standins, folder):
-    """Run step 4's site without its consumer; yield it, and the environment to start one in."""
-    step = STEPS[3]
-    environment = step_environment(step, standins, folder / "var")
-    environment |= {"SIMULATED_RESIZE_SECONDS": "0.3", "LEASE_SECONDS": "5", "TMPDIR": str(folder)}
-    migrate(step, environment)
-    with server(step, environment, "127.0.0.1", free_port(), folder / "server.log") as url:
-        yield Site(step, url, folder / "var", standins), environment
+def outbox_site(standins, folder, **variables):
+    """Run the site of the step with an outbox, without its consumer, which `workers` runs."""
+    [step] = [step for step in STEPS if step.has_outbox]
+    variables = {
+        "SIMULATED_RESIZE_SECONDS": 0.3,
+        "OUTBOX_LEASE_SECONDS": 2,
+        "TMPDIR": folder,
+    } | variables
+    options = {"kind": VisitedSite, "with_consumer": False}
+    with running_site(step, standins, folder / "var", **options, **variables) as site:
+        yield site
 
 
 @pytest.fixture
-def step_4(standins, tmp_path):
-    """Step 4's site without its consumer, and the environment to start one in."""
+def outbox(standins, tmp_path):
+    """The site of the step with an outbox, without its consumer."""
     standins.control(joke_delay=0.05, mail_delay=0.05)
-    with step_4_site(standins, tmp_path) as site_and_environment:
-        yield site_and_environment
+    with outbox_site(standins, tmp_path) as site:
+        yield site
 
 
 @contextmanager
-def workers(site, environment, name):
-    """Run the site's consumer for the length of the block; its log gets the name."""
-    with consumer(site.step, environment, site.var_dir.parent / name) as process:
+def workers(site, name, **variables):
+    """Run a consumer of the site for the length of the block; yield its process.
+
+    Its log, beside the site's, gets the name. `variables` are environment variables of its own.
+    """
+    options = {"cwd": site.step.folder, "env": site.environment | variables}
+    log = site.log.with_name(name)
+    with running(manage("run_huey"), log, **options) as process:
+        wait_until(lambda: "consumer started" in words(log), process, name, log)
         yield process

@@ -11,13 +11,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tools.browser import NoBrowser, open_browser
-from tools.steps import STEPS, consumer, free_port, migrate, server, step_environment
+from tools.catalogue import BY_NUMBER
+from tools.sites import running_site
 from tools.visitor import PASSWORD, Visitor
 
-from .conftest import Site
+from .conftest import VisitedSite
 
 PHONE = {"width": 390, "height": 844}  # pixels
-REQUEST = ["hash password", "save user", "create profile"]
+REQUEST = ["receive form", "hash password", "save user", "create profile"]
 MAIL = ["fetch joke", "send mail"]
 RESIZE = ["resize picture"]
 LANES = {  # how many pieces of which work a sign-up's lanes show, the request's first
@@ -25,6 +26,7 @@ LANES = {  # how many pieces of which work a sign-up's lanes show, the request's
     2: [REQUEST + MAIL + RESIZE],
     3: [REQUEST + ["queue"] + RESIZE, MAIL],
     4: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
+    5: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
 }
 DONE = ["[data-picture=done]", "[data-welcome=done]"]
 expect.set_options(timeout=30_000)  # a limit for what never happens, not a speed that is tested
@@ -74,17 +76,10 @@ def open_page(browser):
 
 @pytest.fixture(scope="module")
 def started_slow_site(started_standins, tmp_path_factory):
-    [step] = [step for step in STEPS if step.has_consumer]
-    folder = tmp_path_factory.mktemp("slow")
-    environment = step_environment(step, started_standins, folder / "var")
-    environment["SIMULATED_RESIZE_SECONDS"] = "3"
-    migrate(step, environment)
-    log, consumer_log = folder / "server.log", folder / "consumer.log"
-    with (
-        server(step, environment, "127.0.0.1", free_port(), log) as url,
-        consumer(step, environment, consumer_log),
-    ):
-        yield Site(step, url, folder / "var", started_standins)
+    var_dir = tmp_path_factory.mktemp("slow") / "var"
+    options = {"kind": VisitedSite, "SIMULATED_RESIZE_SECONDS": 3}
+    with running_site(BY_NUMBER[4], started_standins, var_dir, **options) as site:
+        yield site
 
 
 @pytest.fixture
@@ -182,10 +177,10 @@ def test_page_changes_by_itself_and_then_stops_asking(slow_site, open_page, pict
     page = open_page(f"{slow_site.url}/signup/")
     page.clock.install()
     asked = []
-    page.on("request", lambda r: asked.append(r.url) if r.url.endswith("/progress/") else None)
     sign_up(page, slow_site.visitor(), picture)
     expect(page.locator("[data-picture=waiting]")).to_be_visible()
     page.evaluate("window.stillTheSamePage = true")
+    page.on("request", lambda r: asked.append(r.url) if r.url == f"{slow_site.url}/" else None)
     page.get_by_text("The same as a table").click()
 
     expect_done(page)

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tools.steps import ROOT, STEPS, manage
+from tools.catalogue import ROOT, STEPS
+from tools.manage import manage
 from tools.test_all import files, same
 
 by_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)

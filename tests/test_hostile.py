@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 from PIL import Image
 
-from tools.steps import STEPS
+from tools.catalogue import STEPS
 from tools.visitor import PASSWORD, TIMEOUT, Visitor, make_picture
 
 from .test_contract import BAD_UPLOADS, ERROR, encoded, home_says, wait_for

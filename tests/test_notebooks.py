@@ -14,8 +14,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import timing_log
+from tools.catalogue import ROOT, STEPS
 from tools.notebooks import NotebookError, executed, main, notebooks, tidy, update
-from tools.steps import ROOT, STEPS
 
 from .test_commands import LIMIT, posix_only, wait_until
 

@@ -14,11 +14,11 @@ from PIL import Image
 from tools.standins import Standins
 from tools.visitor import PASSWORD, make_picture
 
-from .conftest import step_4_site, workers
+from .conftest import outbox_site, workers
 from .test_contract import home_says, mail_to, user_count, wait_for
 from .test_durability import is_done, make_older, wait_for_all
 
-LONG_LEASE = {"LEASE_SECONDS": "60"}  # longer than a try at a server that hangs
+LONG_LEASE = {"OUTBOX_LEASE_SECONDS": "60"}  # longer than a try at a server that hangs
 NO_WAIT = {"joke_delay": 0, "mail_delay": 0}
 
 
@@ -33,11 +33,11 @@ NO_WAIT = {"joke_delay": 0, "mail_delay": 0}
     ],
 )
 def test_sign_ups_during_an_outage_are_answered_and_done_afterwards(
-    step_4, picture, what, failures
+    outbox, picture, what, failures
 ):
-    site, environment = step_4
+    site = outbox
     visitors = []
-    with workers(site, environment | LONG_LEASE, "consumer.log"):
+    with workers(site, "consumer.log", **LONG_LEASE):
         for failure in failures:
             site.standins.control(**{what: failure})
             visitors.append(site.visitor())
@@ -56,7 +56,7 @@ def test_sign_ups_during_an_outage_are_answered_and_done_afterwards(
 def test_sign_up_while_nothing_listens_is_answered_and_done_afterwards(tmp_path, picture, up, down):
     with Standins(http_port=0, smtp_port=0) as first:
         ports = {up: getattr(first, up), down: getattr(first, down)}
-    with step_4_site(first, tmp_path) as (site, environment), workers(site, environment, "log"):
+    with outbox_site(first, tmp_path) as site, workers(site, "log"):
         visitor = site.visitor()
         with Standins(**{up: ports[up], down: 0}, **NO_WAIT) as before:
             assert visitor.sign_up(picture).status_code == 302
@@ -90,8 +90,9 @@ def noise(size):
     return content.getvalue()
 
 
-def log_of(site, name="server.log"):
-    return (site.var_dir.parent / name).read_text(encoding="utf-8", errors="replace")
+def log_of(site, name=None):
+    log = site.log.with_name(name) if name else site.log
+    return log.read_text(encoding="utf-8", errors="replace")
 
 
 def empty_write_ahead_log(site, name):
@@ -103,8 +104,8 @@ def empty_write_ahead_log(site, name):
 
 @on_linux
 @pytest.mark.parametrize("padding", [0, 3_000_000], ids=["in memory", "in a temporary file"])
-def test_picture_that_the_disk_has_no_room_for_leaves_nothing_behind(step_4, picture, padding):
-    site, environment = step_4
+def test_picture_that_the_disk_has_no_room_for_leaves_nothing_behind(outbox, picture, padding):
+    site = outbox
     [process], visitor, folder = site.server_processes(), site.visitor(), site.var_dir.parent
     picture += b"\0" * padding
     with full_disk(process, 1_000_000):
@@ -115,13 +116,13 @@ def test_picture_that_the_disk_has_no_room_for_leaves_nothing_behind(step_4, pic
     assert visitor.sign_up(picture).status_code == 302
     # Python collects the failed upload, and its file with it, in its own time.
     wait_for(lambda: visitor.get("/").ok and not list(folder.glob("*.upload*")))
-    with workers(site, environment, "consumer.log"):
+    with workers(site, "consumer.log"):
         wait_for_all(is_done, [visitor])
 
 
 @on_linux
-def test_picture_of_a_sign_up_that_could_not_be_committed_is_not_kept(step_4):
-    site, _ = step_4
+def test_picture_of_a_sign_up_that_could_not_be_committed_is_not_kept(outbox):
+    site = outbox
     [process] = site.server_processes()
     first, visitor = site.visitor(), site.visitor()
     assert first.sign_up().status_code == 302  # the database's files are there, and open
@@ -133,8 +134,8 @@ def test_picture_of_a_sign_up_that_could_not_be_committed_is_not_kept(step_4):
 
 
 @on_linux
-def test_sign_up_on_a_full_disk_is_refused_or_complete(step_4):
-    site, environment = step_4
+def test_sign_up_on_a_full_disk_is_refused_or_complete(outbox):
+    site = outbox
     [process] = site.server_processes()
     visitors, answers = [], []
     # More and more gets written: nothing, the user's rows, the tasks, the session, everything.
@@ -155,17 +156,17 @@ def test_sign_up_on_a_full_disk_is_refused_or_complete(step_4):
             assert visitor.sign_up().status_code == 302
     assert {answers[0].status_code, answers[-1].status_code} == {500, 302}
     make_older(site)
-    with workers(site, environment, "consumer.log"):
+    with workers(site, "consumer.log"):
         for visitor in visitors:
             home_says(visitor, 'data-welcome="done"')
     assert [len(mail_to(site, visitor)) for visitor in visitors] == [1] * len(visitors)
 
 
 @on_linux
-def test_thumbnail_that_the_disk_has_no_room_for_leaves_its_reason(step_4):
-    site, environment = step_4
+def test_thumbnail_that_the_disk_has_no_room_for_leaves_its_reason(outbox):
+    site = outbox
     visitor, picture = site.visitor(), noise((300, 300))
-    with workers(site, environment, "consumer.log") as process:
+    with workers(site, "consumer.log") as process:
 
         def suspended_while_idle():
             process.suspend()
@@ -189,10 +190,10 @@ def test_thumbnail_that_the_disk_has_no_room_for_leaves_its_reason(step_4):
 
 
 @on_linux
-def test_workers_go_on_when_a_full_disk_has_room_again(step_4, picture):
-    site, environment = step_4
+def test_workers_go_on_when_a_full_disk_has_room_again(outbox, picture):
+    site = outbox
     visitor = site.visitor()
-    with workers(site, environment, "consumer.log") as process:
+    with workers(site, "consumer.log") as process:
         with full_disk(process, 4_000):
             assert visitor.sign_up(picture).status_code == 302
             wait_for(lambda: "disk I/O error" in log_of(site, "consumer.log"))
@@ -211,33 +212,33 @@ def stored_picture(site):
     return path
 
 
-def test_picture_that_was_deleted_is_said_to_have_failed(step_4, picture):
-    site, environment = step_4
+def test_picture_that_was_deleted_is_said_to_have_failed(outbox, picture):
+    site = outbox
     visitor = site.visitor()
     visitor.sign_up(picture)
     stored_picture(site).unlink()
-    with workers(site, environment, "consumer.log"):
+    with workers(site, "consumer.log"):
         home_says(visitor, 'data-picture="failed"')
         home_says(visitor, "could not be resized: [Errno 2] No such file or directory")
         home_says(visitor, 'data-welcome="done"')
     assert len(mail_to(site, visitor)) == 1
 
 
-def test_thumbnail_is_of_the_file_that_is_there_when_the_task_runs(step_4, picture):
-    site, environment = step_4
+def test_thumbnail_is_of_the_file_that_is_there_when_the_task_runs(outbox, picture):
+    site = outbox
     visitor = site.visitor()
     visitor.sign_up(picture)
     stored_picture(site).write_bytes(UPRIGHT)
-    with workers(site, environment, "consumer.log"):
+    with workers(site, "consumer.log"):
         wait_for_all(is_done, [visitor])
     assert visitor.thumbnail().size == (225, 300)
 
 
 @pytest.mark.parametrize("old_one", ["kept", "deleted"])
 def test_picture_that_is_replaced_while_it_is_resized_is_resized_in_the_end(
-    step_4, picture, old_one
+    outbox, picture, old_one
 ):
-    site, environment = step_4
+    site = outbox
     visitor = site.visitor()
     visitor.sign_up(picture)
     old = stored_picture(site)
@@ -250,13 +251,13 @@ def test_picture_that_is_replaced_while_it_is_resized_is_resized_in_the_end(
                 " WHERE picture_leased_until IS NOT NULL AND picture_resized_at IS NULL"
             ).rowcount
 
-    with workers(site, environment | {"SIMULATED_RESIZE_SECONDS": "3"}, "consumer-1.log"):
+    with workers(site, "consumer-1.log", SIMULATED_RESIZE_SECONDS="3"):
         wait_for(replaced)
         if old_one == "deleted":
             old.unlink()
         wait_for(lambda: "- resize picture" in log_of(site, "consumer-1.log"))
     make_older(site)
-    with workers(site, environment, "consumer-2.log"):
+    with workers(site, "consumer-2.log"):
         home_says(visitor, 'data-picture="done"')
     assert visitor.thumbnail().size == (225, 300)
     assert len(list((site.var_dir / "media" / "thumbnails").iterdir())) == 1

@@ -1,16 +1,18 @@
-"""The race, pressed over HTTP as its page does, against the four steps as real processes."""
+"""The race, pressed over HTTP as its page does, against the five steps as real processes."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from threading import Event
 
 import pytest
 import requests
 
+from tools.catalogue import BY_NUMBER, STEPS
+from tools.manage import step_environment
+from tools.ports import free_port
 from tools.race import MAIL_TRIES, Lane, RaceHandler, Races
+from tools.sites import running_sites
 from tools.standins import Standins
-from tools.steps import STEPS, consumer, free_port, migrate, server, step_environment
 from tools.timings import TimingLog
 from tools.web import listen, names, printable, serve, warning
 
@@ -19,21 +21,10 @@ LIMIT = 90  # seconds, for what never happens
 
 @pytest.fixture(scope="module")
 def sites(started_standins, tmp_path_factory):
-    """The address and the log's folder of all four steps, running."""
+    """The sites of all five steps, running."""
     folder = tmp_path_factory.mktemp("race")
-    with ExitStack() as stack:
-        sites = {}
-        for step in STEPS:
-            environment = step_environment(step, started_standins, folder / step.name)
-            environment["SIMULATED_RESIZE_SECONDS"] = "0.2"
-            migrate(step, environment)
-            log = folder / f"{step.name}.log"
-            port = free_port()
-            url = stack.enter_context(server(step, environment, "127.0.0.1", port, log))
-            if step.has_consumer:
-                log = folder / f"{step.name}.consumer.log"
-                stack.enter_context(consumer(step, environment, log))
-            sites[step] = (url, folder / step.name)
+    var_dirs = {step: folder / step.name for step in STEPS}
+    with running_sites(started_standins, var_dirs, SIMULATED_RESIZE_SECONDS=0.2) as sites:
         yield sites
 
 
@@ -85,7 +76,7 @@ def test_race_from_start_to_done_in_all_steps(page):
     assert response.status_code == 202
     assert response.json()["race"]["is_over"] is False
     race = page.finished_race()
-    assert [lane["step"] for lane in race["lanes"]] == [1, 2, 3, 4]
+    assert [lane["step"] for lane in race["lanes"]] == [1, 2, 3, 4, 5]
     for lane in race["lanes"]:
         assert (lane["state"], lane["problem"]) == ("done", "")
         assert (lane["picture"], lane["mail"]) == ("resized", "sent")
@@ -97,11 +88,11 @@ def test_race_from_start_to_done_in_all_steps(page):
             assert not bar["running"]
     rows = [bars(lane, "resize picture")[0]["row"] for lane in race["lanes"]]
     assert rows[:3] == ["request"] * 3
-    assert rows[3].startswith("worker process")
+    assert all(row.startswith("worker process") for row in rows[3:])
     mail_rows = [bars(lane, "send mail")[0]["row"] for lane in race["lanes"]]
     assert mail_rows[:2] == ["request"] * 2
     assert mail_rows[2].startswith("thread mail")
-    assert mail_rows[3].startswith("worker process")
+    assert all(row.startswith("worker process") for row in mail_rows[3:])
     assert len(page.get().content) < 10_000
 
 
@@ -112,7 +103,7 @@ def test_race_in_turn_starts_a_step_when_the_one_before_is_over(page):
         lambda race: seen.append([lane["state"] for lane in race["lanes"]]) or race["is_over"]
     )
     assert all(states.count("running") <= 1 for states in seen)
-    assert seen[-1] == ["done"] * 4
+    assert seen[-1] == ["done"] * 5
 
 
 def test_second_press_is_refused_and_the_race_goes_on(page, standins):
@@ -133,7 +124,7 @@ def test_broken_mail_server_is_final_in_steps_1_to_3_and_step_4_recovers(page, s
     race = page.race_when(lambda race: "again" in race["lanes"][3]["mail"])
     assert race["lanes"][3]["state"] == "running"
     standins.control(mail_failure=None)
-    *others, last = page.finished_race()["lanes"]
+    *others, last, _ = page.finished_race()["lanes"]
     for lane in others:
         assert lane["state"] == "failed"
         assert lane["mail"].startswith("failed for good, after 1 try")
@@ -169,12 +160,12 @@ def test_name_that_the_form_refuses_is_a_problem_that_says_why(page):
 
 
 def test_step_4_tries_as_often_as_the_race_waits_for():
-    tasks = (STEPS[3].folder / "accounts" / "tasks.py").read_text(encoding="utf-8")
-    assert f'"retries": {MAIL_TRIES[STEPS[3]] - 1},' in tasks
+    tasks = (BY_NUMBER[4].folder / "accounts" / "tasks.py").read_text(encoding="utf-8")
+    assert f'"retries": {MAIL_TRIES[BY_NUMBER[4]] - 1},' in tasks
 
 
 def test_site_that_is_down_is_a_problem_of_its_lane_alone(tmp_path):
-    lane = Lane(STEPS[0], f"http://127.0.0.1:{free_port()}", tmp_path, "ada")
+    lane = Lane(BY_NUMBER[1], f"http://127.0.0.1:{free_port()}", tmp_path, "ada")
     with ThreadPoolExecutor() as threads:
         lane.start(b"", threads)
     assert lane.look()
@@ -218,8 +209,8 @@ def test_switches_take_effect_at_once(page, standins):
 
 def test_page_and_its_files_come_from_here_alone(page, sites):
     response = page.get("/", Host="localhost")
-    for url, _ in sites.values():
-        assert f"{url.replace('127.0.0.1', 'localhost')}/" in response.text
+    for site in sites.values():
+        assert f"{site.url.replace('127.0.0.1', 'localhost')}/" in response.text
     assert 'value="ada"' in response.text
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     for path in ["/race.js", "/race.css", "/style.css", "/picture.jpg"]:
@@ -263,7 +254,7 @@ def test_room_reaches_this_machine_by_its_own_address():
     assert printable("0.0.0.0") in names("0.0.0.0")
     with Standins("0.0.0.0", http_port=0, smtp_port=0) as standins:
         assert requests.get(standins.inbox_url, timeout=LIMIT).status_code == 200
-        environment = step_environment(STEPS[0], standins)
+        environment = step_environment(BY_NUMBER[1], standins)
     assert environment["EMAIL_HOST"] == "127.0.0.1"
     hosts = environment["ALLOWED_HOSTS"].split(",")
     assert {"localhost", "[::1]", printable("0.0.0.0")} <= set(hosts)

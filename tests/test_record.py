@@ -13,12 +13,13 @@ import psutil
 import pytest
 from rich.console import Console
 
+from tools.catalogue import ROOT, STEPS
 from tools.machine import machine_and_versions
 from tools.ports import free_port, reserved_ports
-from tools.record import PICTURES, SEED
 from tools.recording import Recording
+from tools.runs import SEED
+from tools.runs_of_pictures import PICTURES
 from tools.standins import Standins
-from tools.steps import ROOT, STEPS
 from tools.timings import SignUp
 from tools.visitor import SignUpRefused
 
@@ -31,6 +32,8 @@ RUNS = {
     "burst_step4_1": ["step4_huey"],
     "burst_step4_2": ["step4_huey"],
     "burst_step4_4": ["step4_huey"],
+    "burst_step4_no_priority": ["step4_huey"],
+    "burst_step5": ["step5_outbox"],
     "hash_pbkdf2": ["step4_huey"],
     "hash_argon2id": ["step4_huey"],
     "pictures": ["step4_huey"],
@@ -39,6 +42,7 @@ RUNS = {
     "web_idle_step4": ["step4_huey"],
     "web_busy_step4": ["step4_huey"],
 }
+KILLS = {"kill_step4": ["step4_huey"], "kill_step5": ["step5_outbox"]}
 by_run = pytest.mark.parametrize("name", RUNS)
 
 
@@ -73,7 +77,7 @@ def recorded(folder):
 
 
 def test_all_files_are_there_and_nothing_else(recording):
-    names = {f"{name}.jsonl" for name in [*RUNS, "pictures_memory"]}
+    names = {f"{name}.jsonl" for name in [*RUNS, *KILLS, "pictures_memory"]}
     assert {path.name for path in recording.iterdir()} == names | {"demo.json", "recorded.json"}
 
 
@@ -93,12 +97,12 @@ def test_recorded_json_says_how_and_on_what_each_run_was_made(recording):
     about = recorded(recording)
     runs = about.pop("runs")
     assert about == {"seed": SEED} | machine_and_versions()
-    assert set(runs) == {*RUNS, "pictures_memory"}
-    for name, steps in RUNS.items():
+    assert set(runs) == {*RUNS, *KILLS, "pictures_memory"}
+    for name, steps in (RUNS | KILLS).items():
         assert runs[name]["steps"] == steps
         assert date.fromisoformat(runs[name]["date"]) <= date.today()
         settings = runs[name]["settings"]
-        simulated = 0.2 if name.startswith(("one", "burst")) else 0
+        simulated = 0.2 if name.startswith(("one", "burst", "kill")) else 0
         assert settings["simulated_resize_seconds"] == simulated
         assert (settings["joke_delay"], settings["mail_delay"]) == (0.2, 0.3)
         assert settings.get("workers", 0) >= 1 or "step4_huey" not in steps
@@ -113,6 +117,18 @@ def test_consumer_has_as_many_workers_as_recorded(recording, workers):
     records = rows(recording, f"burst_step4_{workers}")
     threads = {r["threadName"] for r in records if r["event"] in ["resize picture", "send mail"]}
     assert 1 <= len(threads) <= workers
+
+
+@pytest.mark.parametrize("name", KILLS)
+def test_kill_says_when_it_was_and_what_it_interrupted(recording, name):
+    records, settings = rows(recording, name), recorded(recording)["runs"][name]["settings"]
+    assert settings["killed_at"] < settings["restarted_at"]
+    interrupted = [record for record in records if not record["end"]]
+    assert all(record["start"] < settings["killed_at"] for record in interrupted)
+    assert {record["step"] for record in records} == set(KILLS[name])
+    done = {record["event"] for record in records if record["end"]}
+    if name == "kill_step5":
+        assert {"sign-up", "resize picture", "send mail"} <= done
 
 
 def test_demo_has_the_figures_of_the_same_sign_ups(recording):

@@ -5,9 +5,10 @@ import re
 
 import pytest
 
+from tools.catalogue import ROOT
 from tools.docs import readmes
-from tools.screenshots import FOLDER, SOURCES, digest, shown
-from tools.steps import ROOT
+from tools.screenshots import SOURCES
+from tools.stage import FOLDER, digest, shown
 
 NAMED = re.compile(r"[\w./]*screenshots/([\w.]+\.png)")
 
@@ -35,7 +36,7 @@ def test_every_picture_in_a_readme_is_there(path):
 
 
 def test_line_ends_do_not_count(tmp_path, monkeypatch):
-    monkeypatch.setattr("tools.screenshots.ROOT", tmp_path)
+    monkeypatch.setattr("tools.stage.ROOT", tmp_path)
     file = tmp_path / "style.css"
     file.write_bytes(b"a {\n}\n")
     before = digest(["style.css"])

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tools import test_all
-from tools.steps import ROOT, STEPS, Step
+from tools.catalogue import ROOT, STEPS, Step
 from tools.test_all import ONCE, left_out, proven_before, same
 
 from .test_commands import LIMIT, command, posix_only, wait_until

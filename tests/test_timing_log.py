@@ -8,7 +8,7 @@ import pytest
 from matplotlib import pyplot
 
 import timing_log
-from tools.steps import STEPS
+from tools.catalogue import STEPS
 
 matplotlib.use("Agg")
 
@@ -29,10 +29,11 @@ def record(event, start, end, sign_up="1", process=1, thread="Thread-1", step="s
     }
 
 
-# Pressed at 100, back at 101: half a second of hash, then a save with a profile in it.
+# Sent at 100, back at 101: a form, a hash, then a save with a profile in it.
 SIGN_UP = [
     record("sign-up", 100, 101.125),
-    record("hash password", 100, 100.5),
+    record("receive form", 100, 100.125),
+    record("hash password", 100.125, 100.5),
     record("save user", 100.5, 100.875),
     record("create profile", 100.625, 100.75),
     record("queue", 100.875, 101),
@@ -71,13 +72,20 @@ def ax():
 
 def test_record_says_when_and_where_the_work_ran(log):
     found = {row.event: (row.began, row.ended, row.lane) for row in log.itertuples()}
-    assert found["hash password"] == (0, 0.5, "request")
+    assert found["hash password"] == (0.125, 0.5, "request")
     assert found["fetch joke"] == (1.5, 3, "thread mail_0")
     assert found["resize picture"] == (2, 7, "worker process, Thread-1")
 
 
 def test_work_that_has_not_ended_is_left_out(log):
     assert "send mail" not in set(log["event"])
+
+
+def test_interrupted_work_is_there_for_those_who_ask(log):
+    log = timing_log.load("run", interrupted=True)
+    [mail] = log[log["event"] == "send mail"].itertuples()
+    assert mail.began == 8
+    assert pd.isna(mail.ended) and pd.isna(mail.elapsed)
 
 
 def test_work_of_a_request_that_has_not_ended_is_left_out(folder):
@@ -119,7 +127,8 @@ def test_typical_sign_up_is_the_one_with_the_median_page_time(folder):
 def test_wait_is_made_of_the_requests_own_work_and_nothing_is_counted_twice(log):
     [seconds] = timing_log.waited_for(log).to_dict("records")
     assert seconds == {
-        "hash password": 0.5,
+        "receive form": 0.125,
+        "hash password": 0.375,
         "save user": 0.25,  # without the profile
         "create profile": 0.125,
         "queue": 0.25,

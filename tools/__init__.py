@@ -1,1 +1,1 @@
-"""Commands around the four steps, one module each: `python -m tools.NAME`."""
+"""Commands around the five steps, one module each: `python -m tools.NAME`."""

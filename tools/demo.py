@@ -1,39 +1,30 @@
-"""Sign real users up through all four steps, and show what the visitors waited for."""
+"""Sign real users up through all five steps, and show what the visitors waited for."""
 
 import argparse
-import json
+import math
+import os
 import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from threading import Event
 from uuid import uuid4
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from .machine import machine_and_versions
+from .catalogue import STEPS
+from .figures import summary, table, write_json
+from .processes import StartError, check_port_is_free
 from .race import Lane, RaceHandler, Races
-from .standins import JOKES
-from .steps import (
-    STEPS,
-    StartError,
-    check_port_is_free,
-    consumer,
-    migrate,
-    server,
-    start_standins,
-    step_environment,
-)
+from .sites import running_sites, start_standins
 from .visitor import PASSWORD, SignUpRefused, make_picture
 from .web import POLL, add_host_option, listen, printable, serve, warning
 
-THREADS = 16  # two a step and five for a race, and none of them ever waits for another
+THREADS = 24  # two a step, six for a race and its kills, and none of them ever waits for another
 
 
 def main(arguments=None):
@@ -84,16 +75,17 @@ def demo(options, console):
     """Start everything, sign up, print the table; stay up until Ctrl-C without --once."""
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(THREADS))
-        console.print("Starting four sites, Huey's workers, a joke API and a mail server ...")
+        console.print("Starting five sites, Huey's workers, a joke API and a mail server ...")
         if not options.once:
             check_port_is_free(options.host, options.base_port)
             listener = stack.enter_context(listen(options.host, options.base_port))
         standins = stack.enter_context(start_standins(options.base_port, options.host))
-        sites = start_sites(options, standins, stack, threads)
+        logs = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
+        sites = stack.enter_context(demo_sites(options, standins, logs))
         stopping = Event()
         stack.callback(stopping.set)  # first of all, so that no thread waits for stopped servers
-        sign_ups = sign_up_everywhere(options.signups, sites, threads, stopping, console)
-        results = {step.name: summary(sign_ups[step], standins.inbox) for step in STEPS}
+        lanes = sign_up_everywhere(options.signups, sites, threads, stopping, console)
+        results = {step.name: summary(lanes[step], standins.inbox) for step in STEPS}
         total = len(STEPS) * options.signups
         mails, thumbnails = (
             sum(result[what] for result in results.values())
@@ -107,36 +99,36 @@ def demo(options, console):
         if not options.once:
             races = Races(sites, standins, threads, stopping)
             with serve(listener, RaceHandler, races, options.host):
-                stay_up(options, sites, standins, sign_ups, console)
+                stay_up(options, sites, standins, lanes, console)
     return 0 if mails == thumbnails == total else 1
 
 
-def start_sites(options, standins, stack, threads):
-    """Start the sites and the consumer; return each step's address and folder of its timing log."""
-    logs = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
+def demo_sites(options, standins, logs):
+    """Return the sites of all steps, to be entered."""
     var_dirs = {
         step: options.var_dir.resolve() / step.name if options.var_dir else step.folder / "var"
         for step in STEPS
     }
-    environments = {step: step_environment(step, standins, var_dirs[step]) for step in STEPS}
-    list(threads.map(migrate, STEPS, environments.values()))
-    sites = {}
-    for step, environment in environments.items():
-        url = stack.enter_context(
-            server(
-                step, environment, options.host, options.base_port + step.number, logs / step.name
-            )
-        )
-        if step.has_consumer:
-            stack.enter_context(consumer(step, environment, logs / f"{step.name}.consumer"))
-        sites[step] = (url, var_dirs[step])
-    return sites
+    return running_sites(
+        standins,
+        var_dirs,
+        host=options.host,
+        base_port=options.base_port,
+        logs=logs,
+        OUTBOX_LEASE_SECONDS=lease_seconds(),
+    )
+
+
+def lease_seconds():
+    """Return a lease that is short enough to watch, and longer than the longest piece of work."""
+    resize = float(os.environ.get("SIMULATED_RESIZE_SECONDS", 5))
+    return os.environ.get("OUTBOX_LEASE_SECONDS") or max(10, math.ceil(resize) + 3)
 
 
 def sign_up_everywhere(count, sites, threads, stopping, console):
     """Sign `count` users up in each step, the steps side by side.
 
-    Return a list of visitors with their sign-ups for each step.
+    Return for each step the lanes of its sign-ups.
     """
     picture = make_picture()
     columns = [
@@ -150,9 +142,9 @@ def sign_up_everywhere(count, sites, threads, stopping, console):
 
         def sign_up_in_turn(step):
             task = progress.add_task(step.label, total=count, doing="")
-            sign_ups = []
+            site, lanes = sites[step], []
             for _ in range(count):
-                lane = Lane(step, *sites[step], f"ada-{uuid4().hex[:8]}")
+                lane = Lane(step, site.url, site.var_dir, f"ada-{uuid4().hex[:8]}")
                 lane.start(picture, threads)
                 while not lane.look():
                     progress.update(task, doing=lane.doing)
@@ -160,63 +152,19 @@ def sign_up_everywhere(count, sites, threads, stopping, console):
                         raise SignUpRefused("The demo was stopped.")
                 if lane.problem:
                     raise SignUpRefused(f"{step.label}, {lane.visitor.username}: {lane.problem}.")
-                sign_ups.append((lane.visitor, lane.sign_up))
+                lanes.append(lane)
                 progress.update(task, advance=1, doing=lane.doing)
-            return sign_ups
+            return lanes
 
         return dict(zip(sites, threads.map(sign_up_in_turn, sites), strict=True))
 
 
-def summary(sign_ups, inbox):
-    """Return a step's figures: seconds, and how many got a mail with a joke and a thumbnail."""
-    recipients = {mail["to"][0] for mail in inbox if any(joke in mail["text"] for joke in JOKES)}
-    thumbnails = [visitor.thumbnail() for visitor, _ in sign_ups]
-    waited_for = {}
-    for _, sign_up in sign_ups:
-        for event, seconds in sign_up.waited_for.items():
-            waited_for.setdefault(event, []).append(seconds)
-    return {
-        "page_seconds": [sign_up.page_seconds for _, sign_up in sign_ups],
-        "done_seconds": [sign_up.done_seconds for _, sign_up in sign_ups],
-        "waited_for_seconds": waited_for,
-        "mails_delivered": sum(visitor.email in recipients for visitor, _ in sign_ups),
-        "thumbnails": sum(max(t.size) <= 300 for t in thumbnails if t),
-    }
-
-
-def table(results):
-    """Return the staircase: medians, in seconds, of what each step's visitors waited for."""
-    table = Table(title="How long a visitor waits (medians, in seconds)", title_justify="left")
-    table.add_column("step")
-    table.add_column("page back", justify="right")
-    table.add_column("all done", justify="right")
-    table.add_column("the wait is made of")
-    for step in STEPS:
-        result = results[step.name]
-        parts = {name: median(s) for name, s in result["waited_for_seconds"].items()}
-        longest = sorted(parts, key=parts.get, reverse=True)[:3]
-        table.add_row(
-            f"{step.number} {step.where}",
-            f"{median(result['page_seconds']):.3f}",
-            f"{median(result['done_seconds']):.3f}",
-            "\n".join(f"{parts[name]:.3f} {name}" for name in longest),
-            end_section=True,
-        )
-    return table
-
-
-def write_json(path, results):
-    """Write the figures, and what they were measured on, as one JSON object."""
-    record = {"steps": results} | machine_and_versions()
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
-def stay_up(options, sites, standins, sign_ups, console):
+def stay_up(options, sites, standins, lanes, console):
     """Say where everything is, and leave it running until Ctrl-C."""
     base = f"http://{printable(options.host)}"
-    console.print(f"Start   {base}:{options.base_port}/  one sign-up, all four steps, live")
+    console.print(f"Start   {base}:{options.base_port}/  one sign-up, all five steps, live")
     for step in sites:
-        visitor = sign_ups[step][-1][0]
+        visitor = lanes[step][-1].visitor
         url = f"{base}:{options.base_port + step.number}/"
         console.print(f"{step.label}  {url}  log in as [bold]{visitor.username}[/bold]")
     console.print(f"The password is [bold]{PASSWORD}[/bold], or sign up yourself.")

@@ -1,4 +1,4 @@
-"""Write into the READMEs what they show of the code and of the recorded run.
+"""Compare what the READMEs show of the code and of the recorded runs with what these are now.
 
 A comment above each fenced block says what it shows:
 
@@ -11,6 +11,7 @@ and above a table `<!-- demo FILE -->` or `<!-- losses FILE -->`, the file that 
 with `--json`. Paths start at the root.
 """
 
+import argparse
 import ast
 import difflib
 import json
@@ -18,7 +19,7 @@ import re
 import sys
 from statistics import median
 
-from .steps import ROOT, STEPS
+from .catalogue import ROOT, STEPS
 
 FENCED = re.compile(r"<!-- (\w+)([^\n]*) -->\n(```\w*\n)(.*?)(```\n)", re.DOTALL)
 TABLE = re.compile(r"<!-- (demo|losses) (\S+) -->\n\n((?:\|.*\n)*)")
@@ -96,16 +97,39 @@ def losses_table(record):
     ]
     for step in STEPS:
         cells = [
-            f"{lost['mails_lost']} mails, {lost['thumbnails_lost']} thumbnails"
-            for lost in (record["lost"][step.name][way] for way in ways)
+            f"{extremes(runs, 'mails_lost')} mails, {extremes(runs, 'thumbnails_lost')} thumbnails"
+            for runs in (record["lost"][step.name][way] for way in ways)
         ]
         lines.append(f"| [`{step.name}`]({step.name}/) | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def main():
+def extremes(runs, what):
+    """Return the smallest and the largest number of several runs, or one if they are the same."""
+    numbers = [run[what] for run in runs]
+    return str(min(numbers)) if len(set(numbers)) == 1 else f"{min(numbers)} to {max(numbers)}"
+
+
+def main(arguments=None):
+    """Run the command; return 1 if a README differs and was not written."""
+    parser = argparse.ArgumentParser(
+        prog="workshop.py docs", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--update", action="store_true", help="write the READMEs that differ")
+    options = parser.parse_args(arguments)
+    different = []
     for path in readmes():
-        path.write_text(regenerated(path.read_text(encoding="utf-8")), encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        if (new := regenerated(text)) != text:
+            different.append(path.relative_to(ROOT).as_posix())
+            if options.update:
+                path.write_text(new, encoding="utf-8", newline="\n")
+    for name in different:
+        print(f"{name}: {'rewritten' if options.update else 'out of date'}")
+    if different and not options.update:
+        print("Write them anew with: python workshop.py docs --update")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

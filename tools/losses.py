@@ -7,109 +7,162 @@ import signal
 import sqlite3
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Lock
 
-import psutil
 import requests
 from rich.console import Console
 from rich.progress import track
 
+from .catalogue import STEPS
 from .machine import machine_and_versions
+from .processes import StartError, family, has_ended
+from .sites import running_site
 from .standins import Standins
-from .steps import STEPS, StartError, consumer, free_port, migrate, server, step_environment
+from .timings import under_way
 from .visitor import Visitor, make_picture
 
-HOST = "127.0.0.1"
+SIDE_BY_SIDE = 4  # runs; most of a run is waiting
+WORKERS = 2  # as in the settings of steps 4 and 5
+PICTURE_SIZE = (400, 300)  # pixels
 SLOW_SECONDS = 4  # for the joke and for the resize, so that none ends before all users are saved
-LIMIT = 300  # seconds until all users are saved, and until all processes have ended
-SETTLED = {False: 5, True: 90}  # seconds without change, without and with a consumer's repair
-
+MAIL_SECONDS = 0.3
+FIRST_LEASE_SECONDS = 8  # longer than a joke and its mail
+SECOND_LEASE_SECONDS = 2  # nothing is slow any more
+LIMIT = 300  # seconds until work has begun, and until all processes have ended
+SETTLED_SECONDS = 4  # without change
 # What a person calls it, and the signal.
 WAYS = {"Ctrl-C": "SIGINT", "SIGTERM": "SIGTERM", "SIGKILL": "SIGKILL"}
 
 
+class Stopped(Exception):
+    """The command is stopping; what is under way ends."""
+
+
 def main(arguments=None):
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="workshop.py losses", description=__doc__)
-    parser.add_argument("--signups", type=int, default=48, metavar="N", help="each time (48)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    options = parser.parse_args(arguments)
+    options = parse(arguments)
     # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(143)
-    )  # stops what was started, as Ctrl-C does
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, as Ctrl-C
     console = Console(highlight=False)
     if os.name != "posix":
         console.print("This command sends POSIX signals, which Windows does not have.")
         return 1
-    runs = [(step, way) for step in STEPS for way in WAYS]
-    results = {step.name: {} for step in STEPS}
     try:
-        for step, way in track(runs, "Stopping servers with work under way", console=console):
-            results[step.name][way] = measure(step, way, options.signups)
-            console.print(f"{step.name}, {way}: lost {results[step.name][way]}")
+        lost = measure_all(options, console)
     except StartError as error:
         console.print(f"[red]{error}[/red]")
         return 1
     except KeyboardInterrupt:
         return 130
     if options.json:
-        record = {"signups": options.signups, "lost": results} | machine_and_versions()
+        record = {"signups": options.signups, "runs": options.runs, "settings": settings()}
+        record |= {"lost": lost} | machine_and_versions()
         options.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
-def measure(step, way, count):
-    """Return how many mails and thumbnails of `count` sign-ups never came, or came twice."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
-        threads = stack.enter_context(ThreadPoolExecutor(count))
-        standins = stack.enter_context(Standins(http_port=0, smtp_port=0, joke_delay=SLOW_SECONDS))
-        environment = step_environment(step, standins, folder / "var")
-        environment |= {"SIMULATED_RESIZE_SECONDS": str(SLOW_SECONDS), "LEASE_SECONDS": "10"}
-        migrate(step, environment)
-        with started(step, environment, folder) as url:
-            for number in range(count):
-                threads.submit(sign_up, url, f"ada-{number}")
-            wait_for(lambda: counts(folder)["users"] == count)
-            processes = psutil.Process().children(recursive=True)
-            for process in processes:
-                process.send_signal(getattr(signal, WAYS[way]))
-            wait_for(lambda: all(map(has_ended, processes)))
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="workshop.py losses", description=__doc__)
+    parser.add_argument("--signups", type=int, default=16, metavar="N", help="each time (16)")
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="of each step and way (5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    return parser.parse_args(arguments)
+
+
+def settings():
+    """Return under what settings the losses are measured, in seconds and pixels."""
+    return {
+        "joke_delay": SLOW_SECONDS,
+        "mail_delay": MAIL_SECONDS,
+        "simulated_resize_seconds": SLOW_SECONDS,
+        "workers": WORKERS,
+        "lease_seconds": FIRST_LEASE_SECONDS,
+        "lease_seconds_after_the_restart": SECOND_LEASE_SECONDS,
+        "picture": {"format": "jpeg", "size": PICTURE_SIZE},
+    }
+
+
+def measure_all(options, console):
+    """Return what each run lost: {step's name: {way: [a result for each run]}}."""
+    cells = [(step, way) for step in STEPS for way in WAYS] * options.runs
+    stopping, turn = Event(), Lock()
+    lost = {step.name: {way: [] for way in WAYS} for step in STEPS}
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
+        cell_of = {
+            threads.submit(measure, *cell, options.signups, turn, stopping): cell for cell in cells
+        }
+        words = "Stopping servers with work under way"
+        try:
+            for run in track(as_completed(cell_of), words, len(cells), console=console):
+                step, way = cell_of[run]
+                lost[step.name][way].append(run.result())
+                console.print(f"{step.name}, {way}: {run.result()}", soft_wrap=True)
+        finally:
+            stopping.set()
+            threads.shutdown(cancel_futures=True)
+    return lost
+
+
+def measure(step, way, count, turn=None, stopping=None):
+    """Return how many mails and thumbnails of `count` sign-ups never came, or came twice.
+
+    Of several such runs at once, only the one whose `turn` it is lets visitors sign up, so that
+    none is slowed down while its processes are about to be stopped. Raises Stopped when the event
+    `stopping` is set.
+    """
+    turn, stopping = turn or Lock(), stopping or Event()
+    options, picture = {"workers": WORKERS}, make_picture(PICTURE_SIZE)
+    slow = {"SIMULATED_RESIZE_SECONDS": SLOW_SECONDS, "OUTBOX_LEASE_SECONDS": FIRST_LEASE_SECONDS}
+    quick = {"SIMULATED_RESIZE_SECONDS": 0, "OUTBOX_LEASE_SECONDS": SECOND_LEASE_SECONDS}
+    delays = {"joke_delay": SLOW_SECONDS, "mail_delay": MAIL_SECONDS}
+    with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        ThreadPoolExecutor(count) as threads,
+        Standins(http_port=0, smtp_port=0, **delays) as standins,
+    ):
+        var_dir = Path(folder, "var")
+        with running_site(step, standins, var_dir, **options, **slow) as site:
+            log, records = site.timing_log(), []
+            busy = WORKERS if step.has_consumer else 1  # pieces of work at once, at least
+
+            def work_has_begun():
+                records.extend(log.new_records(with_begun=True))
+                return counts(var_dir)["users"] == count and len(under_way(records)) >= busy
+
+            processes = [*family(site.server), *(family(site.consumer) if site.consumer else [])]
+            with turn:
+                for number in range(count):
+                    threads.submit(sign_up, site.url, f"ada-{number}", picture)
+                wait_for(work_has_begun, "No work began", stopping)
+                for process in processes:
+                    process.send_signal(getattr(signal, WAYS[way]))
+            wait_for(lambda: all(map(has_ended, processes)), "The servers did not end", stopping)
         standins.control(joke_delay=0, mail_delay=0)
-        environment["SIMULATED_RESIZE_SECONDS"] = "0"
-        with started(step, environment, folder):
-            wait_until_settled(lambda: counts(folder), SETTLED[step.has_consumer])
+        with running_site(step, standins, var_dir, **options, **quick):
+            patience = SETTLED_SECONDS + (FIRST_LEASE_SECONDS if step.has_outbox else 0)
+            wait_until_settled(lambda: counts(var_dir), patience, stopping)
         recipients = [mail["to"][0] for mail in standins.inbox]
         return {
             "mails_lost": count - len(set(recipients)),
             "mails_sent_twice": len(recipients) - len(set(recipients)),
-            "thumbnails_lost": count - counts(folder)["thumbnails"],
+            "thumbnails_lost": count - counts(var_dir)["thumbnails"],
         }
 
 
-@contextmanager
-def started(step, environment, folder):
-    """Run the step's site, and its consumer if it has one, for the length of the block."""
-    with ExitStack() as stack:
-        if step.has_consumer:
-            stack.enter_context(consumer(step, environment, folder / "consumer"))
-        yield stack.enter_context(server(step, environment, HOST, free_port(), folder / "server"))
-
-
-def sign_up(url, username):
+def sign_up(url, username, picture):
     """Sign up; what the answer is does not matter, because the server is stopped meanwhile."""
     with suppress(requests.RequestException, ValueError):
-        Visitor(url, username).sign_up(make_picture((400, 300)))
+        Visitor(url, username).sign_up(picture)
 
 
-def counts(folder):
+def counts(var_dir):
     """Return how many users, sent mails and thumbnails the step's database knows of."""
-    with closing(sqlite3.connect(folder / "var" / "db.sqlite3")) as database:
+    with closing(sqlite3.connect(var_dir / "db.sqlite3")) as database:
         query = """
             SELECT count(*) AS users, count(welcome_sent_at) AS mails,
                    count(nullif(thumbnail, '')) AS thumbnails
@@ -118,26 +171,21 @@ def counts(folder):
         return dict(database.execute(query).fetchone())
 
 
-def has_ended(process):
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE  # until its parent asks how it ended
-    except psutil.NoSuchProcess:
-        return True
-
-
-def wait_for(condition):
+def wait_for(condition, problem, stopping):
     deadline = time.monotonic() + LIMIT
     while not condition():
+        if stopping.wait(0.05):
+            raise Stopped
         if time.monotonic() > deadline:
-            raise StartError(f"The users were not saved, or the servers not stopped, in {LIMIT} s.")
-        time.sleep(0.05)
+            raise StartError(f"{problem} in {LIMIT} s.")
 
 
-def wait_until_settled(look, seconds):
+def wait_until_settled(look, seconds, stopping):
     """Return when all is done, or nothing has changed for so many seconds."""
     seen, since = look(), time.monotonic()
     while len(set(seen.values())) > 1 and time.monotonic() - since < seconds:
-        time.sleep(0.2)
+        if stopping.wait(0.2):
+            raise Stopped
         if (now := look()) != seen:
             seen, since = now, time.monotonic()
 

@@ -20,7 +20,7 @@ if sys.platform != "win32":
 
 def main(arguments):
     django.setup()
-    from accounts.services import make_thumbnail  # after the set-up, like all of a step's modules
+    from accounts.pictures import make_thumbnail  # after the set-up, like all of a step's modules
 
     [path] = map(Path, arguments)
     with Image.open(path) as image:

@@ -17,8 +17,8 @@ from uuid import uuid4
 import requests
 from PIL import Image
 
+from .catalogue import ROOT, STEPS
 from .standins import ALLOWED, FAILURES, MAX_DELAY, control
-from .steps import ROOT, STEPS
 from .timings import SignUp, TimingLog
 from .visitor import PASSWORD, Visitor, make_picture
 from .web import POLL, Handler, Refusal, render
@@ -235,7 +235,7 @@ class Race:
 class Races:
     """The demo's races, of which one runs at a time.
 
-    `sites`: each step's address and the folder of its timing log. `threads` needs room for five
+    `sites`: each step's Site. `threads` needs room for five
     threads. Setting the event `stopping` ends a race.
     """
 
@@ -260,7 +260,7 @@ class Races:
                 self.race.is_replaced = True
             number = self.race.number + 1 if self.race else 1
             username = f"{name}-{uuid4().hex[:6]}"
-            lanes = [Lane(step, *site, username) for step, site in self.sites.items()]
+            lanes = [Lane(s, site.url, site.var_dir, username) for s, site in self.sites.items()]
             self.race = Race(number, name, together, lanes)
             self.threads.submit(self.race.run, self.picture, self.threads, self.stopping)
 
@@ -279,8 +279,7 @@ class Races:
     def page(self, host):
         """Return the page, with links to `host`, the name by which its reader calls us."""
         steps = [
-            {"step": step, "url": f"http://{host}:{urlsplit(url).port}"}
-            for step, (url, _) in self.sites.items()
+            {"step": step, "url": f"http://{host}:{site.port}"} for step, site in self.sites.items()
         ]
         switches = [
             {

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -13,25 +13,17 @@ from tempfile import TemporaryDirectory
 from rich.progress import track
 
 from . import busy
-from .steps import (
-    ROOT,
-    StartError,
-    consumer,
-    free_port,
-    migrate,
-    running,
-    server,
-    step_environment,
-    wait_until,
-)
-from .timings import SLOW_WORK, TimingLog
+from .catalogue import ROOT
+from .processes import StartError, running, wait_until
+from .sites import running_site
+from .timings import SLOW_WORK
 from .visitor import PICTURE_SIZE, SignUpRefused, Visitor, make_picture
-from .web import LOOPBACK, POLL
+from .web import POLL
 
 LIMIT = 300  # seconds that the work of a run's sign-ups may take
-WORKERS = 2  # as in step 4's settings
+WORKERS = 2  # as in the settings of steps 4 and 5
 RECORDED = "recorded.json"
-ARGON2ID = "accounts.hashers.Argon2idPasswordHasher"  # as in the steps' settings
+ARGON2ID = "config.hashers.Argon2idPasswordHasher"  # as in the steps' settings
 
 
 class Recording:
@@ -60,24 +52,22 @@ class Recording:
         } | changed
 
     @contextmanager
-    def site(self, step, environment=None, **changed):
-        """Run a step with some settings changed, in a new folder, for the length of the block."""
+    def site(self, step, variables=None, **changed):
+        """Run a step with some settings changed, in a new folder, for the length of the block.
+
+        `variables` are further environment variables.
+        """
         settings = self.settings(**changed)
         if not step.has_consumer:
             del settings["workers"]
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
-            variables = step_environment(step, self.standins, folder / "var")
-            variables["SIMULATED_RESIZE_SECONDS"] = str(settings["simulated_resize_seconds"])
-            variables |= environment or {}
-            migrate(step, variables)
-            url = stack.enter_context(
-                server(step, variables, LOOPBACK, free_port(), folder / "server")
-            )
-            if step.has_consumer:
-                log = folder / "consumer"
-                stack.enter_context(consumer(step, variables, log, settings["workers"]))
-            yield Site(step, url, folder, settings)
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            options = {
+                "workers": settings.get("workers"),
+                "SIMULATED_RESIZE_SECONDS": settings["simulated_resize_seconds"],
+            }
+            options |= variables or {}
+            with running_site(step, self.standins, Path(folder, "var"), **options) as site:
+                yield RecordedSite(site, settings)
 
     def keep(self, name, steps, records, settings):
         """Keep a run of sign-ups. Raises SignUpRefused unless all their work was done."""
@@ -103,12 +93,13 @@ class Recording:
         }
 
 
-class Site:
-    """A step that runs, and the records of its timing log so far."""
+class RecordedSite:
+    """A site that runs with these settings, and the records of its timing log so far."""
 
-    def __init__(self, step, url, folder, settings):
-        self.step, self.url, self.folder, self.settings = step, url, folder, settings
-        self.timing_log = TimingLog(folder / "var")
+    def __init__(self, site, settings):
+        self.site, self.settings = site, settings
+        self.step, self.url = site.step, site.url
+        self.timing_log = site.timing_log()
         self.records = []
 
     def sign_up(self, username, picture):
@@ -134,10 +125,25 @@ class Site:
             time.sleep(POLL)
             self.records += self.timing_log.new_records()
 
+    def follow(self, until, patience):
+        """Read the log, beginnings of work too; return whether `until()` became true.
+
+        False when the log has had nothing new for so many seconds.
+        """
+        since = time.monotonic()
+        while not until():
+            if time.monotonic() - since > patience:
+                return False
+            time.sleep(POLL)
+            if new := self.timing_log.new_records(with_begun=True):
+                self.records += new
+                since = time.monotonic()
+        return True
+
     @contextmanager
     def kept_busy(self, page, clients):
         """Let clients in another process request a page for the length of the block."""
-        log = self.folder / "clients"
+        log = self.site.log.with_name("clients.log")
         command = [sys.executable, "-m", "tools.busy", self.url + page, str(clients)]
         with running(command, log, cwd=ROOT) as process:
             wait_until(

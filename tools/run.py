@@ -7,23 +7,17 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from .steps import (
-    StartError,
-    check_port_is_free,
-    find_step,
-    manage,
-    migrate,
-    running,
-    start_standins,
-    step_environment,
-)
+from .catalogue import find_step
+from .manage import manage, migrate, step_environment
+from .processes import StartError, check_port_is_free, running
+from .sites import start_standins
 from .web import add_host_option, printable, warning
 
 
 def main(arguments=None):
     """Run the command until Ctrl-C; return its exit status."""
     parser = argparse.ArgumentParser(prog="workshop.py run", description=__doc__)
-    parser.add_argument("step", help="1, 2, 3 or 4")
+    parser.add_argument("step", help="1 to 5")
     parser.add_argument(
         "--base-port", type=int, default=8000, metavar="PORT", help="the step listens above (8000)"
     )

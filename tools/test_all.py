@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .steps import ROOT, STEPS, find_step, running
+from .catalogue import ROOT, STEPS, find_step
+from .processes import running
 
 # The root's tests wait for processes more than they compute: four workers on two cores were the
 # fastest of those tried. A group of tests that share sites stays in one worker (xdist_group).

@@ -49,6 +49,22 @@ class TimingLog:
         return records
 
 
+def pieces_of_work(records):
+    """Return one record for each piece of work: of its end, or of its beginning if it goes on."""
+    pieces = {}
+    for record in records:
+        piece = tuple(record[key] for key in ["sign_up", "event", "start", "process"])
+        if piece not in pieces or record["end"]:
+            pieces[piece] = record
+    return list(pieces.values())
+
+
+def under_way(records):
+    """Return the records of the slow work that has begun and not ended."""
+    slow = [record for record in records if record["event"] in {"fetch joke", *SLOW_WORK}]
+    return [record for record in pieces_of_work(slow) if not record["end"]]
+
+
 class SignUp:
     """What the timing log says of one sign-up with a picture. All times are in seconds.
 

@@ -1,0 +1,75 @@
+"""Sites are killed and started again, also while others ask them for pages."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event
+
+import pytest
+import requests
+
+from tools.catalogue import BY_NUMBER
+from tools.processes import StartError, has_ended
+from tools.sites import running_site
+
+LIMIT = 60  # seconds, for what never happens
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_killed_site_is_started_again_at_the_same_address(standins, tmp_path, number):
+    step = BY_NUMBER[number]
+    with running_site(step, standins, tmp_path / "var") as site:
+        server, consumer = site.server, site.consumer
+        assert (consumer is not None) == step.has_consumer
+        site.kill()
+        assert has_ended(consumer or server)
+        assert site.answers() == step.has_consumer
+        site.start_again()
+        assert site.answers()
+        assert (site.server == server) == step.has_consumer
+    assert has_ended(site.server)
+    assert not site.answers()
+
+
+def test_several_threads_may_restart_a_site_that_others_poll(standins, tmp_path):
+    stopping, pages = Event(), []
+
+    def poll():
+        while not stopping.wait(0.02):
+            with suppress(requests.ConnectionError):
+                pages.append(requests.get(site.url, timeout=LIMIT).ok)
+
+    with (
+        running_site(BY_NUMBER[1], standins, tmp_path / "var") as site,
+        ThreadPoolExecutor() as threads,
+    ):
+        polls = [threads.submit(poll) for _ in range(2)]
+        restarts = [threads.submit(site.kill_and_restart) for _ in range(3)]
+        try:
+            for restart in restarts:
+                restart.result(LIMIT)
+            assert site.answers()
+        finally:
+            stopping.set()
+        for poll in polls:
+            poll.result(LIMIT)
+    assert pages and all(pages)
+
+
+def test_site_that_was_stopped_stays_stopped(standins, tmp_path):
+    with running_site(BY_NUMBER[1], standins, tmp_path / "var") as site:
+        pass
+    with pytest.raises(StartError, match="was stopped"):
+        site.start_again()
+    assert not site.answers()
+
+
+def test_site_that_can_not_start_says_why_and_leaves_no_process(standins, tmp_path):
+    begin = time.monotonic()
+    options = {"DJANGO_SETTINGS_MODULE": "config.no_such_settings"}
+    with (
+        pytest.raises(StartError, match="no_such_settings"),
+        running_site(BY_NUMBER[1], standins, tmp_path / "var", **options),
+    ):
+        pass
+    assert time.monotonic() - begin < LIMIT

@@ -1,0 +1,53 @@
+"""Run a step's manage.py."""
+
+import os
+import subprocess
+import sys
+
+from .processes import StartError
+from .web import names
+
+
+def step_environment(step, standins, var_dir=None, **variables):
+    """Return the environment that points a step at the stand-ins.
+
+    The step writes to `var_dir`, or to its own var/ without one. `variables` are further ones.
+    """
+    return (
+        os.environ
+        | {
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DEBUG": "on",
+            "VAR_DIR": str(var_dir or step.folder / "var"),
+            "JOKE_API_URL": standins.joke_url,
+            "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "EMAIL_HOST": standins.smtp_host,
+            "EMAIL_PORT": str(standins.smtp_port),
+            "ALLOWED_HOSTS": ",".join(f"[{n}]" if ":" in n else n for n in names(standins.host)),
+            # Or requests would ask a company network's proxy for the joke API of this machine.
+            "NO_PROXY": "*",
+            "PYTHONUNBUFFERED": "1",
+        }
+        | {name: str(value) for name, value in variables.items()}
+    )
+
+
+def manage(*arguments):
+    """Return the command that runs a step's manage.py with the arguments."""
+    return [sys.executable, "manage.py", *arguments]
+
+
+def migrate(step, environment):
+    """Bring the step's database up to date; raise StartError with Django's words if that fails."""
+    result = subprocess.run(
+        manage("migrate", "--verbosity=0"),
+        cwd=step.folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if result.returncode:
+        last_line = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise StartError(f"{step.name}: manage.py migrate failed: {last_line}")

@@ -1,0 +1,116 @@
+"""Start and stop processes."""
+
+import os
+import socket
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+
+import psutil
+
+START_SECONDS = 60  # how long a process may take until it is ready
+STOP_SECONDS = 10  # how long a process may take to end by itself
+
+
+class StartError(Exception):
+    """Something could not be started; the text says what, and how to mend it."""
+
+
+def check_port_is_free(host, port):
+    """Raise StartError when something listens on the port already."""
+    with socket.socket() as probe:
+        if os.name == "posix":  # on Windows this option would allow to take a port that is in use
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise StartError(
+                f"Port {port} can't be used ({getattr(error, 'strerror', error)})."
+                " Stop what listens there, or choose other ports with --base-port."
+            ) from None
+
+
+def start(command, log_path, **options):
+    """Start a process in the background; its output is appended to the file `log_path`.
+
+    It gets a process group of its own, so that Ctrl-C in the terminal reaches only us.
+    """
+    with log_path.open("ab") as log:
+        return psutil.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            **options,
+        )
+
+
+@contextmanager
+def running(command, log_path=None, **options):
+    """Start a process, and stop it with all its children at the end of the block.
+
+    Its output goes to the file `log_path`; without one it is shown.
+    """
+    if log_path is None:
+        process = psutil.Popen(command, **options)
+    else:
+        process = start(command, log_path, **options)
+    try:
+        yield process
+    except KeyboardInterrupt:
+        if log_path is None:  # the terminal's Ctrl-C has reached it, too: let it finish first
+            with suppress(psutil.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+        raise
+    finally:
+        stop(process)
+
+
+def family(process):
+    """Return the process and all its children."""
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return [process]
+
+
+def stop(process, seconds=STOP_SECONDS):
+    """Terminate a process and all its children; kill what is still there after so many seconds."""
+    members = family(process)
+    for member in members:
+        with suppress(psutil.NoSuchProcess):
+            member.terminate()
+    _, alive = psutil.wait_procs(members, timeout=seconds)
+    for member in alive:
+        member.kill()
+    psutil.wait_procs(alive, timeout=seconds)
+
+
+def kill(process):
+    """Kill a process and all its children at once (SIGKILL); return when they have ended."""
+    members = family(process)
+    for member in members:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(members, timeout=STOP_SECONDS)
+
+
+def has_ended(process):
+    """Return whether a process has ended, even if its parent has not asked for its status yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_until(is_ready, process, what, log_path=None):
+    """Return when `is_ready()` is true; raise StartError if the process ends or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while not is_ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            log = log_path.read_text(encoding="utf-8", errors="replace") if log_path else ""
+            last_lines = "\n  ".join(log.strip().splitlines()[-5:])
+            raise StartError(f"{what} did not start. {last_lines}".strip())
+        time.sleep(0.05)
