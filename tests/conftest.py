@@ -15,6 +15,18 @@ from tools.visitor import Visitor, make_picture
 # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Fixtures that start sites, or run a slow command, for several tests.
+SHARED = {"built", "recording", "sites", "started_site", "started_slow_site"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before that of pytest-xdist, which reads the groups
+def pytest_collection_modifyitems(items):
+    """Keep tests that share such a fixture in one worker of pytest-xdist, which starts it once."""
+    for item in items:
+        for name in SHARED & set(item.fixturenames):
+            step = item.callspec.params["started_site"].name if name == "started_site" else ""
+            item.add_marker(pytest.mark.xdist_group(step or name))
+
 
 class VisitedSite(Site):
     """A step that runs: a real server, a real consumer if it has one, and what tests ask of it."""

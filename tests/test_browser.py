@@ -203,7 +203,7 @@ def test_slow_mail_is_shown_once_it_is_sent(site, open_page, javascript):
     visitor = site.visitor()
     visitor.sign_up()
     page = open_page(site.url, visitor, java_script_enabled=javascript)
-    expect(page.locator("[data-welcome=waiting]")).to_have_text("being sent")
+    expect(page.locator("[data-welcome=waiting]")).to_have_text("not sent yet")
     site.standins.control(joke_failure=None)
     expect(page.locator("[data-welcome=done]")).to_be_visible()
 

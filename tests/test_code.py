@@ -9,6 +9,7 @@ import pytest
 
 from tools.catalogue import ROOT, STEPS
 from tools.manage import manage
+from tools.test_all import files, same
 
 by_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 
@@ -53,3 +54,20 @@ def test_missing_secret_key_is_a_clear_error_with_debug_off(step, tmp_path):
     result = run(manage("check"), step.folder, VAR_DIR=str(tmp_path), DEBUG="off")
     assert result.returncode != 0
     assert "Set the SECRET_KEY environment variable" in result.stderr
+
+
+# Where the steps between may differ from both the first and the last: none of it sees a request.
+BETWEEN = {
+    "accounts/apps.py",
+    "accounts/signals.py",
+    "accounts/tasks.py",
+    "accounts/templates/accounts/_step.html",
+    "config/settings.py",
+}
+
+
+@pytest.mark.parametrize("step", STEPS[1:-1], ids=lambda step: step.name)
+def test_strangers_meet_the_code_of_the_first_or_the_last_step(step):
+    names = {path.as_posix() for path in files(step, ["accounts", "config", "timing"])} - BETWEEN
+    ends = [STEPS[0], STEPS[-1]]
+    assert [name for name in names if not any(same(name, step, end) for end in ends)] == []

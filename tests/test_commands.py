@@ -15,11 +15,13 @@ import pytest
 import requests
 
 from tools.catalogue import ROOT, STEPS
-from tools.processes import free_port, stop
+from tools.ports import free_port, reserved_ports
+from tools.processes import stop
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 CLOCKS_DIFFER = 0.5  # seconds at most between the site's and the client's: upload and network
-LIMIT = 120  # seconds, for what never happens
+LIMIT = 300  # seconds, for what never happens
+PROCESSES = len(STEPS) + sum(step.has_consumer for step in STEPS)
 
 
 def command(name, *arguments):
@@ -33,22 +35,9 @@ def quick():
 
 @pytest.fixture
 def base_port():
-    """A port with free ones above it, as far as the commands go."""
-    while True:
-        base = free_port()
-        if base + 25 < 65536 and all(
-            is_free(base + offset) for offset in [0, 1, 2, 3, 4, 5, 10, 25]
-        ):
-            return str(base)
-
-
-def is_free(port):
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    """A port with free ones above it, as many as the commands need."""
+    with reserved_ports() as first:
+        yield str(first)
 
 
 @contextmanager
@@ -78,7 +67,7 @@ def started(arguments, until, **options):
 def wait_until(condition):
     deadline = time.monotonic() + LIMIT
     while not condition():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, f"waited {LIMIT} s in vain"
         time.sleep(0.05)
 
 
@@ -119,7 +108,7 @@ def test_demo_signs_up_in_all_steps_and_prints_the_staircase(tmp_path, base_port
 def test_stopping_the_demo_leaves_no_process_behind(tmp_path, base_port, number):
     options = [f"--var-dir={tmp_path}", f"--base-port={base_port}", "--signups=1"]
     with started(command("demo", *options), "Ctrl-C stops", env=quick()) as (demo, family):
-        assert len(family) == 7  # five sites and two consumers
+        assert len(family) == PROCESSES
         demo.send_signal(number)
         _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)
         assert alive == []
@@ -131,7 +120,7 @@ def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
     options = [f"--var-dir={tmp_path}", f"--base-port={base_port}"]
     env = quick() | {"SIMULATED_RESIZE_SECONDS": "60"}
     with started(command("demo", *options), "Starting", env=env) as (demo, _):
-        wait_until(lambda: len(demo.children(recursive=True)) == 7)
+        wait_until(lambda: len(demo.children(recursive=True)) == PROCESSES)
         wait_until(lambda: "sign-up" in said_by_now(tmp_path))
         family = demo.children(recursive=True)
         demo.send_signal(signal.SIGINT)

@@ -17,7 +17,7 @@ import timing_log
 from tools.catalogue import ROOT, STEPS
 from tools.notebooks import NotebookError, executed, main, notebooks, tidy, update
 
-from .test_commands import posix_only, wait_until
+from .test_commands import LIMIT, posix_only, wait_until
 
 DATA = ROOT / "notebooks" / "data"
 RECORDED = json.loads((DATA / "recorded.json").read_text(encoding="utf-8"))
@@ -227,7 +227,7 @@ def test_stopping_an_update_leaves_no_process_behind(write_notebook, tmp_path, n
         wait_until(started.exists)
         family = run.children(recursive=True)
         run.send_signal(number)
-        _, alive = psutil.wait_procs([run, *family], timeout=30)
+        _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
         assert alive == []
         assert run.returncode == 128 + number
         assert "Traceback" not in run.stderr.read()

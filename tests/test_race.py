@@ -10,7 +10,7 @@ import requests
 
 from tools.catalogue import BY_NUMBER, STEPS
 from tools.manage import step_environment
-from tools.processes import free_port
+from tools.ports import free_port
 from tools.race import MAIL_TRIES, Lane, RaceHandler, Races
 from tools.sites import running_sites
 from tools.standins import Standins

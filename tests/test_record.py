@@ -15,7 +15,7 @@ from rich.console import Console
 
 from tools.catalogue import ROOT, STEPS
 from tools.machine import machine_and_versions
-from tools.processes import free_port
+from tools.ports import free_port, reserved_ports
 from tools.recording import Recording
 from tools.runs import SEED
 from tools.runs_of_pictures import PICTURES
@@ -23,7 +23,7 @@ from tools.standins import Standins
 from tools.timings import SignUp
 from tools.visitor import SignUpRefused
 
-from .test_commands import LIMIT, command, is_free, posix_only, runs_a_server, wait_until
+from .test_commands import LIMIT, command, posix_only, runs_a_server, wait_until
 
 # The steps of each run.
 RUNS = {
@@ -53,18 +53,16 @@ def record(folder, *options):
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
-        timeout=3 * LIMIT,
+        timeout=LIMIT * 2,
     )
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def recording(tmp_path_factory):
     """The data of a recording."""
     folder = tmp_path_factory.mktemp("data")
-    base_port = free_port()
-    while not all(is_free(base_port + offset) for offset in [1, 2, 3, 4, 5, 10, 25]):
-        base_port = free_port()
-    result = record(folder, f"--base-port={base_port}")
+    with reserved_ports() as base_port:
+        result = record(folder, f"--base-port={base_port}")
     assert result.returncode == 0, result.stdout + result.stderr
     return folder
 
@@ -78,25 +76,25 @@ def recorded(folder):
     return json.loads((folder / "recorded.json").read_text(encoding="utf-8"))
 
 
-def test_all_files_are_there_and_nothing_else(folder):
+def test_all_files_are_there_and_nothing_else(recording):
     names = {f"{name}.jsonl" for name in [*RUNS, *KILLS, "pictures_memory"]}
-    assert {path.name for path in folder.iterdir()} == names | {"demo.json", "recorded.json"}
+    assert {path.name for path in recording.iterdir()} == names | {"demo.json", "recorded.json"}
 
 
 @by_run
-def test_run_has_all_work_of_its_sign_ups(folder, name):
-    records = rows(folder, name)
+def test_run_has_all_work_of_its_sign_ups(recording, name):
+    records = rows(recording, name)
     assert all(record["end"] and not record["error"] for record in records)
     assert records == sorted(records, key=lambda record: record["start"])
     assert sorted({record["step"] for record in records}) == RUNS[name]
     by_sign_up = sorted(records, key=lambda record: record["sign_up"])
     sign_ups = [SignUp(group) for _, group in groupby(by_sign_up, lambda r: r["sign_up"])]
     assert all(sign_up.is_done for sign_up in sign_ups)
-    assert len(sign_ups) == recorded(folder)["runs"][name]["n"] * len(RUNS[name])
+    assert len(sign_ups) == recorded(recording)["runs"][name]["n"] * len(RUNS[name])
 
 
-def test_recorded_json_says_how_and_on_what_each_run_was_made(folder):
-    about = recorded(folder)
+def test_recorded_json_says_how_and_on_what_each_run_was_made(recording):
+    about = recorded(recording)
     runs = about.pop("runs")
     assert about == {"seed": SEED} | machine_and_versions()
     assert set(runs) == {*RUNS, *KILLS, "pictures_memory"}
@@ -115,15 +113,15 @@ def test_recorded_json_says_how_and_on_what_each_run_was_made(folder):
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_consumer_has_as_many_workers_as_recorded(folder, workers):
-    records = rows(folder, f"burst_step4_{workers}")
+def test_consumer_has_as_many_workers_as_recorded(recording, workers):
+    records = rows(recording, f"burst_step4_{workers}")
     threads = {r["threadName"] for r in records if r["event"] in ["resize picture", "send mail"]}
     assert 1 <= len(threads) <= workers
 
 
 @pytest.mark.parametrize("name", KILLS)
-def test_kill_says_when_it_was_and_what_it_interrupted(folder, name):
-    records, settings = rows(folder, name), recorded(folder)["runs"][name]["settings"]
+def test_kill_says_when_it_was_and_what_it_interrupted(recording, name):
+    records, settings = rows(recording, name), recorded(recording)["runs"][name]["settings"]
     assert settings["killed_at"] < settings["restarted_at"]
     interrupted = [record for record in records if not record["end"]]
     assert all(record["start"] < settings["killed_at"] for record in interrupted)
@@ -133,29 +131,29 @@ def test_kill_says_when_it_was_and_what_it_interrupted(folder, name):
         assert {"sign-up", "resize picture", "send mail"} <= done
 
 
-def test_demo_has_the_figures_of_the_same_sign_ups(folder):
-    records = rows(folder, "one_at_a_time")
-    figures = json.loads((folder / "demo.json").read_text(encoding="utf-8"))["steps"]
+def test_demo_has_the_figures_of_the_same_sign_ups(recording):
+    records = rows(recording, "one_at_a_time")
+    figures = json.loads((recording / "demo.json").read_text(encoding="utf-8"))["steps"]
     for step in STEPS:
         sign_ups = [r for r in records if r["step"] == step.name and r["event"] == "sign-up"]
         assert figures[step.name]["page_seconds"] == [r["elapsed"] for r in sign_ups]
 
 
-def test_hashers_differ(folder):
+def test_hashers_differ(recording):
     pbkdf2, argon2id = (
-        next(r["elapsed"] for r in rows(folder, f"hash_{name}") if r["event"] == "hash password")
+        next(r["elapsed"] for r in rows(recording, f"hash_{name}") if r["event"] == "hash password")
         for name in ["pbkdf2", "argon2id"]
     )
     assert pbkdf2 > 2 * argon2id
 
 
-def test_username_tells_the_picture(folder):
-    names = {record["username"] for record in rows(folder, "pictures")}
+def test_username_tells_the_picture(recording):
+    names = {record["username"] for record in rows(recording, "pictures")}
     assert names == {f"{kind}-{megapixels}mp-0" for kind, megapixels in PICTURES}
 
 
-def test_memory_is_that_of_the_thumbnail_alone(folder):
-    taken = {(row["format"], row["megapixels"]): row for row in rows(folder, "pictures_memory")}
+def test_memory_is_that_of_the_thumbnail_alone(recording):
+    taken = {(row["format"], row["megapixels"]): row for row in rows(recording, "pictures_memory")}
     assert set(taken) == set(PICTURES)
     assert all(row["seconds"] > 0 for row in taken.values())
     # A PNG is decoded in full, to three bytes a pixel or four, a JPEG at a fraction of its size.
@@ -163,15 +161,15 @@ def test_memory_is_that_of_the_thumbnail_alone(folder):
     assert taken["jpeg", 48]["bytes"] < 48e6 / 2
 
 
-def test_nothing_tells_where_it_was_made(folder):
-    places = [ROOT, folder, Path.home(), tempfile.gettempdir(), "127.0.0.1", "localhost"]
-    for path in folder.iterdir():
+def test_nothing_tells_where_it_was_made(recording):
+    places = [ROOT, recording, Path.home(), tempfile.gettempdir(), "127.0.0.1", "localhost"]
+    for path in recording.iterdir():
         text = path.read_text(encoding="utf-8")
         assert [str(p) for p in places if json.dumps(str(p)).strip('"') in text] == []
 
 
-def test_only_keeps_the_other_runs(folder, tmp_path):
-    old = recorded(folder) | {"runs": {"hash_pbkdf2": {}, "kept": {}}}
+def test_only_keeps_the_other_runs(recording, tmp_path):
+    old = recorded(recording) | {"runs": {"hash_pbkdf2": {}, "kept": {}}}
     (tmp_path / "recorded.json").write_text(json.dumps(old), encoding="utf-8")
     result = record(tmp_path, "--only", "hashes")
     assert result.returncode == 0, result.stdout + result.stderr

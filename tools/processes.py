@@ -1,7 +1,6 @@
 """Start and stop processes."""
 
 import os
-import random
 import socket
 import subprocess
 import time
@@ -29,19 +28,6 @@ def check_port_is_free(host, port):
                 f"Port {port} can't be used ({getattr(error, 'strerror', error)})."
                 " Stop what listens there, or choose other ports with --base-port."
             ) from None
-
-
-def free_port():
-    """Return a port that nothing listens on.
-
-    It lies below the ports that systems give to outgoing connections, so none of those takes it
-    before the server that it is meant for.
-    """
-    while True:
-        port = random.SystemRandom().randrange(10_000, 32_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def start(command, log_path, **options):

@@ -8,7 +8,8 @@ from threading import RLock
 import requests
 
 from .manage import manage, migrate, step_environment
-from .processes import StartError, check_port_is_free, free_port, kill, start, stop, wait_until
+from .ports import free_port
+from .processes import StartError, check_port_is_free, kill, start, stop, wait_until
 from .standins import Standins
 from .timings import TimingLog
 from .web import LOOPBACK, reachable

@@ -1,65 +1,221 @@
 """Run every test of the repository, or one step's, and count them."""
 
 import argparse
-import subprocess
+import os
+import re
+import signal
 import sys
+import time
 import xml.etree.ElementTree as ET
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .catalogue import ROOT, STEPS, find_step
+from .processes import running
 
-STEP_OPTIONS = ["--cov=accounts", "--cov-report=term:skip-covered", "--cov-fail-under=100"]
+# The root's tests wait for processes more than they compute: four workers on two cores were the
+# fastest of those tried. A group of tests that share sites stays in one worker (xdist_group).
+ROOT_OPTIONS = ["--numprocesses=4", "--dist=loadgroup"]
+SESSIONS = 2  # at once: the root's, and the steps' one after the other
+POLL = 0.2  # seconds
+
+# What a step's own tests must run in full, as far as the step has it.
+COVERED = ["accounts", "outbox", "timing", "config/hashers.py", "config/uploads.py"]
+# Tests in a step, and all of the step's files that their outcome hangs on. While an earlier step
+# has the same, byte for byte, they would prove nothing new, and a run of everything leaves them
+# out. Only for tests that open no page and save no user: what these do hangs on the whole step.
+ONCE = {
+    "tests/test_jokes.py": [
+        "accounts/jokes.py",
+        "accounts/limits.py",
+        "config/settings.py",
+        "tests/conftest.py",
+    ],
+    "tests/test_limits.py": ["accounts/limits.py"],
+    "tests/test_pictures.py": ["accounts/pictures.py", "tests/factories.py"],
+    "timing/tests/test_log.py": ["timing/log.py", "accounts/models.py", "config/settings.py"],
+    "timing/tests/test_timeline.py": ["timing/log.py", "timing/timeline.py", "accounts/models.py"],
+}
+
+
+@dataclass
+class Session:
+    """Pytest in a folder; Django allows one settings module a process, so each step needs one."""
+
+    name: str
+    folder: Path
+    options: list
+    proven: list = ()  # files whose coverage another session demands
+    process = None
+    shown = ""  # the progress that was shown last
+
+    def running(self, reports, environment):
+        """Return the process, to be entered; its counts and its output go to the folder."""
+        self.report, self.log = reports / f"{self.name}.xml", reports / f"{self.name}.txt"
+        config = reports / f"{self.name}.coveragerc"
+        omit = ["[run]", "omit =", *(f"    {path}" for path in self.proven)]
+        config.write_text("\n".join(omit), encoding="utf-8")
+        pytest = [sys.executable, "-m", "pytest", "--quiet", "--color=no", "--durations=5"]
+        command = [*pytest, f"--junit-xml={self.report}", f"--cov-config={config}", *self.options]
+        return running(command, self.log, cwd=self.folder, env=environment)
+
+    def output(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def show_progress(self):
+        """Print how far pytest has come, when it has said so anew."""
+        said = re.findall(r"\[ *(\d+)%\]", self.output())
+        if said and said[-1] != self.shown:
+            self.shown = said[-1]
+            print(f"{self.name}: {self.shown} %", flush=True)
+
+    def counts(self):
+        """Return the number of tests by outcome; if pytest itself failed, it counts as one."""
+        if not self.report.exists():
+            return {"passed": 0, "failed": 1, "skipped": 0}
+        suite = ET.parse(self.report).getroot().find("testsuite")
+        tests, failures, errors, skipped = (
+            int(suite.get(name)) for name in ["tests", "failures", "errors", "skipped"]
+        )
+        failed = failures + errors
+        if self.process.returncode and not failed:  # such as too little coverage
+            failed = 1
+            tests += 1
+        return {"passed": tests - failed - skipped, "failed": failed, "skipped": skipped}
 
 
 def main(arguments=None):
     """Run the command; return 0 when every test passed or was skipped, otherwise 1."""
-    parser = argparse.ArgumentParser(prog="workshop.py test", description=__doc__)
-    parser.add_argument("step", nargs="?", help="1 to 5; everything without it")
-    options = parser.parse_args(arguments)
+    options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        steps = [find_step(options.step)] if options.step else STEPS
+        steps = [find_step(options.step)] if options.step else []
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    sessions = [(step.name, step.folder, STEP_OPTIONS) for step in steps]
-    if not options.step:
-        sessions.append(("the whole", ROOT, []))
-    totals = {"passed": 0, "failed": 0, "skipped": 0}
-    failed_sessions = []
+    sessions = [step_session(step) for step in steps] or everything()
+    # All that is left to chance: the seed of the tests, and the order of a set's elements.
+    chance = {name: os.environ.get(name, "1") for name in ["SEED", "PYTHONHASHSEED"]}
+    chance["EXAMPLES"] = str(options.examples)
+    print(" ".join(f"{name}={value}" for name, value in chance.items()), flush=True)
+    environment = os.environ | chance | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
     try:
-        for name, folder, pytest_options in sessions:
-            print(f"\n{name}", flush=True)
-            counts, status = run_session(folder, pytest_options)
-            for outcome, count in counts.items():
-                totals[outcome] += count
-            if status:
-                failed_sessions.append(name)
+        failed = run(sessions, environment)
     except KeyboardInterrupt:
         return 130
-    for name in failed_sessions:
-        print(f"Failed: {name}")
-    print("{passed} passed, {failed} failed, {skipped} skipped".format(**totals))
-    return 1 if failed_sessions else 0
+    return 1 if failed else 0
 
 
-def run_session(folder, pytest_options):
-    """Run pytest in the folder; return its counts by outcome, and its exit status."""
-    with TemporaryDirectory() as reports:
-        report = Path(reports) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *pytest_options]
-        status = subprocess.run(command, cwd=folder).returncode
-        if not report.exists():  # pytest itself failed
-            return {"failed": 1}, status
-        suite = ET.parse(report).getroot().find("testsuite")
-    tests, failures, errors, skipped = (
-        int(suite.get(name)) for name in ["tests", "failures", "errors", "skipped"]
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="workshop.py test", description=__doc__)
+    numbers = ", ".join(str(step.number) for step in STEPS)
+    parser.add_argument("step", nargs="?", help=f"one of {numbers}; everything without it")
+    parser.add_argument(
+        "--examples",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="let Hypothesis try N times as many requests (1); each run tries the same ones",
     )
-    failed = failures + errors
-    if status and not failed:  # such as too little coverage
-        failed = 1
-        tests += 1
-    return {"passed": tests - failed - skipped, "failed": failed, "skipped": skipped}, status
+    return parser.parse_args(arguments)
+
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def everything():
+    """Return the sessions of all tests, the longest first."""
+    steps = [step_session(step, STEPS[:place]) for place, step in enumerate(STEPS)]
+    return [Session("the whole", ROOT, ROOT_OPTIONS), *steps]
+
+
+def step_session(step, earlier=()):
+    """Return the session of a step's tests, without those that an earlier step's have made good."""
+    covered = [path for path in COVERED if (step.folder / path).exists()]
+    options = [f"--cov={path.removesuffix('.py').replace('/', '.')}" for path in covered]
+    options += ["--cov-report=term:skip-covered", "--cov-fail-under=100"]
+    options += ["-p", "no:hypothesispytest"]  # which takes a second to import
+    options += [f"--ignore={path}" for path in left_out(step, earlier)]
+    return Session(step.name, step.folder, options, proven_before(step, earlier))
+
+
+def left_out(step, earlier):
+    """Return the tests that prove nothing which they don't prove in an earlier step."""
+    return [
+        tests
+        for tests, needs in ONCE.items()
+        if any(all(same(path, step, other) for path in [tests, *needs]) for other in earlier)
+    ]
+
+
+def proven_before(step, earlier):
+    """Return the covered files that an earlier step has, too: its tests must run all of them."""
+    return [
+        path.as_posix()
+        for path in files(step, COVERED)
+        if any(same(path, step, other) for other in earlier)
+    ]
+
+
+def same(path, step, other):
+    """Return whether two steps have the same file, or the same files in a folder."""
+    names = files(step, [path])
+    return names == files(other, [path]) != [] and all(
+        (step.folder / name).read_bytes() == (other.folder / name).read_bytes() for name in names
+    )
+
+
+def files(step, paths):
+    """Return the files at and below the paths, relative to the step's folder."""
+    below = [
+        file
+        for path in paths
+        for file in [step.folder / path, *sorted((step.folder / path).rglob("*"))]
+        if file.is_file() and "__pycache__" not in file.parts
+    ]
+    return [file.relative_to(step.folder) for file in below]
+
+
+def run(sessions, environment):
+    """Run the sessions, two at once; print how they go and their counts; return those that failed.
+
+    Each keeps its output to itself until it has ended: what failed is to be read in one piece.
+    """
+    waiting, active, failed = list(sessions), [], []
+    totals = {"passed": 0, "failed": 0, "skipped": 0}
+    with TemporaryDirectory() as reports, ExitStack() as stack:
+        while waiting or active:
+            while waiting and len(active) < SESSIONS:
+                session = waiting.pop(0)
+                session.process = stack.enter_context(session.running(Path(reports), environment))
+                active.append(session)
+                print(f"{session.name}: started", flush=True)
+            time.sleep(POLL)
+            for session in list(active):
+                session.show_progress()
+                if session.process.poll() is None:
+                    continue
+                active.remove(session)
+                counts = session.counts()
+                for outcome, count in counts.items():
+                    totals[outcome] += count
+                if session.process.returncode:
+                    failed.append(session)
+                print(f"\n{session.name}\n{session.output()}", flush=True)
+    for session in failed:
+        print(f"Failed: {session.name}")
+    print(summary(totals))
+    return failed
+
+
+def summary(counts):
+    return "{passed} passed, {failed} failed, {skipped} skipped".format(**counts)
 
 
 if __name__ == "__main__":

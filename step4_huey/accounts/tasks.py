@@ -6,7 +6,7 @@ from .models import Profile, User
 # Pauses before the retries: 1, 2, 4 seconds and so on, four minutes in all.
 RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}
 
-# Arguments are keys, not objects: a task may run long after it was queued, and loads the row as it
+# Arguments are keys, not objects: when the work is done, perhaps much later, the row is loaded as it
 # is then.
 
 

@@ -4,6 +4,7 @@ The time-out of a socket limits each silence: a server that sends a byte every f
 never silent for five.
 """
 
+import time
 from concurrent.futures import Future
 from threading import BoundedSemaphore, Thread
 
@@ -17,6 +18,7 @@ def within(seconds, function, *args):
     The function runs in a thread of its own. One that takes too long is left there until its
     server hangs up. It must not use the database, where this thread would have another connection.
     """
+    deadline = time.monotonic() + seconds
     if not places.acquire(timeout=seconds):
         raise TimeoutError(f"{MAX_CONVERSATIONS} others have not ended after {seconds} s")
     result = Future()
@@ -31,6 +33,6 @@ def within(seconds, function, *args):
 
     Thread(target=run, daemon=True).start()
     try:
-        return result.result(timeout=seconds)
+        return result.result(timeout=max(0, deadline - time.monotonic()))
     except TimeoutError as error:
         raise TimeoutError(str(error) or f"not done after {seconds} s") from error

@@ -1,7 +1,7 @@
 from . import services
 from .models import Profile, User
 
-# Arguments are keys, not objects: a task may run long after it was queued, and loads the row as it
+# Arguments are keys, not objects: when the work is done, perhaps much later, the row is loaded as it
 # is then.
 
 

@@ -40,9 +40,7 @@ class Job(models.Model):
     key = models.CharField(max_length=100)  # the argument of its function
     due_at = models.DateTimeField(null=True, default=timezone.now)
     attempts = models.PositiveSmallIntegerField(default=0)
-    claim = models.CharField(
-        max_length=36, blank=True
-    )  # of whom it is leased to, another each time
+    claim = models.CharField(max_length=36, blank=True)  # who it is leased to, if anybody
     error = models.TextField(blank=True)
 
     objects = JobQuerySet.as_manager()

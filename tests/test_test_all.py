@@ -1,0 +1,127 @@
+"""The whole run leaves no test out whose code differs, and says what it ran and how it went."""
+
+import ast
+import os
+import signal
+import subprocess
+
+import psutil
+import pytest
+
+from tools import test_all
+from tools.catalogue import ROOT, STEPS, Step
+from tools.test_all import ONCE, left_out, proven_before, same
+
+from .test_commands import LIMIT, command, posix_only, wait_until
+
+FIRST, *LATER = STEPS
+CONFTEST = "tests/conftest.py"  # what it prepares, it prepares with the whole step
+
+
+def imported(step, name):
+    """Return which of the step's files a file imports."""
+    package, found = (step.folder / name).parent, set()
+    for node in ast.walk(ast.parse((step.folder / name).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            start = package if node.level == 1 else package.parent if node.level else step.folder
+            module = start.joinpath(*(node.module or "").split("."))
+            found |= {module, *(module / alias.name for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {step.folder.joinpath(*alias.name.split(".")) for alias in node.names}
+    paths = (path.with_name(f"{path.name}.py") for path in found)
+    return {path.relative_to(step.folder).as_posix() for path in paths if path.is_file()}
+
+
+@pytest.mark.parametrize("tests", ONCE)
+def test_all_that_decides_on_a_test_is_compared_before_it_is_left_out(tests):
+    compared = [tests, *ONCE[tests]]
+    assert [name for name in compared if not (FIRST.folder / name).is_file()] == []
+    code = [name for name in compared if name.endswith(".py") and name != CONFTEST]
+    assert {other for name in code for other in imported(FIRST, name)} <= set(compared)
+
+
+def test_first_step_runs_all_of_its_tests():
+    assert left_out(FIRST, []) == []
+    assert proven_before(FIRST, []) == []
+
+
+@pytest.fixture
+def steps(tmp_path, monkeypatch):
+    """Two steps with the same files; the test of a module is in the list of those that run once."""
+
+    class Elsewhere(Step):
+        folder = property(lambda step: tmp_path / step.name)
+
+    steps = [Elsewhere(1, "step1", ""), Elsewhere(2, "step2", "")]
+    for step in steps:
+        for name in ["accounts/jokes.py", "accounts/views.py", "tests/test_jokes.py"]:
+            path = step.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(name, encoding="utf-8")
+    monkeypatch.setattr(test_all, "ONCE", {"tests/test_jokes.py": ["accounts"]})
+    return steps
+
+
+def test_test_of_the_same_code_runs_once(steps):
+    first, second = steps
+    assert left_out(second, [first]) == ["tests/test_jokes.py"]
+    assert proven_before(second, [first]) == ["accounts/jokes.py", "accounts/views.py"]
+
+
+@pytest.mark.parametrize("name", ["accounts/jokes.py", "accounts/new.py", "tests/test_jokes.py"])
+def test_test_runs_in_each_step_that_differs(steps, name):
+    first, second = steps
+    (second.folder / name).write_text("another", encoding="utf-8")
+    assert left_out(second, [first]) == []
+    assert name not in proven_before(second, [first])
+
+
+def test_what_no_step_has_is_not_the_same(steps):
+    assert not same("outbox", *steps)
+
+
+# The command, with sessions of its own
+
+PASSES = "def test_passes():\n    pass\n"
+FAILS = "def test_fails():\n    assert 'wanted' == 'got'\n"
+SKIPS = "import pytest\ndef test_skips():\n    pytest.skip()\n"
+
+
+def test_last_lines_count_all_tests_and_name_the_sessions_that_failed(tmp_path, capfd):
+    sessions = []
+    for name, text in {"one": PASSES + FAILS, "two": PASSES + SKIPS, "three": PASSES}.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        (folder / "test_it.py").write_text(text, encoding="utf-8")
+        sessions.append(test_all.Session(name, folder, ["-p", "pytest_cov.plugin"]))
+    sessions[2].options.append("--no-such-option")  # pytest stops before it can count anything
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    assert test_all.run(sessions, environment) == [sessions[0], sessions[2]]
+    output = capfd.readouterr().out
+    assert "one: 100 %" in output
+    assert "AssertionError: assert 'wanted' == 'got'" in output
+    assert "unrecognized arguments: --no-such-option" in output
+    last = ["Failed: one", "Failed: three", "2 passed, 2 failed, 1 skipped"]
+    assert output.splitlines()[-3:] == last
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_stopping_leaves_no_process_behind(number):
+    with psutil.Popen(command("test_all", "1"), cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+        wait_until(run.children)
+        family = run.children(recursive=True)
+        run.send_signal(number)
+        _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
+        assert alive == []
+        assert run.returncode == 128 + number
+
+
+@pytest.mark.parametrize("arguments", [["--examples=0"], ["--examples=x"], ["1", "2"], ["--slow"]])
+def test_arguments_are_checked_first(arguments):
+    result = subprocess.run(
+        command("test_all", *arguments), cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "error:" in result.stderr
