@@ -105,7 +105,11 @@ def test_username_with_a_newline_is_refused(db):
     assert list(sign_up_form(username="ada\nBcc: eve@example.com").errors) == ["username"]
 
 
-@pytest.mark.parametrize("email", ["", "ada", "ada@example.com\nBcc: eve@example.com", "a@b"])
+@pytest.mark.parametrize(
+    "email",
+    ["", "ada", "ada@example.com\nBcc: eve@example.com", "a@b"]
+    + [f'"a{control}b"@example.com' for control in "\x0b\x0c\x1c\x1d\x1e\x7f"],
+)
 def test_bad_address_is_refused(db, email):
     assert list(sign_up_form(email=email).errors) == ["email"]
 

@@ -6,8 +6,7 @@ from .models import Profile, User
 # Pauses before the retries: 1, 2, 4 seconds and so on, four minutes in all.
 RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}
 
-# Arguments are keys, not objects: when the work is done, perhaps much later, the row is loaded as it
-# is then.
+# Arguments are keys, not objects: the work may be done much later, and loads the row as it is then.
 
 
 @db_task(priority=1, **RETRIED)  # before pictures, which have the default priority

@@ -31,6 +31,10 @@ class SignUpForm(BaseUserCreationForm):
         return self.cleaned_data["username"]
 
     def clean_email(self):
+        if not self.cleaned_data[
+            "email"
+        ].isprintable():  # a quoted part may hold control characters
+            raise ValidationError("Enter a valid e-mail address.")
         if is_taken("email", self.cleaned_data["email"]):
             raise ValidationError("A user with that e-mail address already exists.")
         return self.cleaned_data["email"]

@@ -1,5 +1,6 @@
 """What a picture may be, how it is stored, and how it is scaled."""
 
+import re
 from contextlib import suppress
 from io import BytesIO
 from uuid import uuid4
@@ -16,6 +17,12 @@ MAX_BYTES = 20 * 1024 * 1024
 # three bytes a pixel; the others need their full size in memory first, at up to 16 bytes a pixel.
 # MPO is what some phones call a JPEG with a second picture in it.
 MAX_PIXELS = {"JPEG": 50_000_000, "MPO": 50_000_000, "PNG": 25_000_000, "WEBP": 25_000_000}
+# Files of a few bytes a part take minutes to read. Real photos have fewer than a hundred segments,
+# and fewer than twenty scans; a PNG of 20 MB has some thousand chunks.
+MAX_SEGMENTS = 1_000  # of a JPEG, before its first scan
+MAX_SCANS = 100  # of a JPEG
+MAX_CHUNKS = 20_000  # of a PNG
+MAX_JUNK = 100_000  # bytes between a JPEG's segments, which Pillow skips one by one
 
 TURNS = {  # from how the camera was held to upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,15 +42,18 @@ class BrokenPicture(Exception):
 def check(upload):
     """Return the format of an uploaded picture; raise ValidationError if it is not acceptable.
 
-    Only its header is read: what is broken further on shows when it is scaled.
+    Nothing is decoded: what is broken behind the header shows when it is scaled.
     """
     if upload.size > MAX_BYTES:
         raise ValidationError(
             f"The picture has {filesizeformat(upload.size)};"
             f" at most {filesizeformat(MAX_BYTES)} are possible."
         )
+    content = upload.read()
+    if has_too_many_parts(content):
+        raise ValidationError("The picture's file has too many parts.")
     try:
-        with Image.open(upload, formats=FORMATS) as image:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
             pixels, most = image.width * image.height, MAX_PIXELS[image.format]
             if pixels <= most:
                 image.verify()
@@ -59,6 +69,31 @@ def check(upload):
             f" at most {most / 1e6:.0f} million are possible."
         )
     return image.format
+
+
+def has_too_many_parts(content):
+    """Return whether reading the file would take far longer than its size lets expect."""
+    if content.startswith(b"\xff\xd8"):
+        return is_too_long_a_jpeg(content)
+    # A chunk is its length, its type, so many bytes, and a checksum.
+    position, chunks = 8, 0
+    while content.startswith(b"\x89PNG") and position < len(content) and chunks <= MAX_CHUNKS:
+        position += 12 + int.from_bytes(content[position : position + 4], "big")
+        chunks += 1
+    return chunks > MAX_CHUNKS
+
+
+def is_too_long_a_jpeg(content):
+    # A segment is a marker, its length, and so many bytes. After the marker FF DA comes a scan.
+    position, segments = 2, 0
+    while re.match(rb"\xff[^\x00\xda\xff]", content[position : position + 2]):
+        position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
+        segments += 1
+        if segments > MAX_SEGMENTS:
+            return True
+    first_scan = content.find(b"\xff\xda", position)
+    junk = (len(content) if first_scan == -1 else first_scan) - position
+    return junk > MAX_JUNK or content.count(b"\xff\xda") > MAX_SCANS
 
 
 def new_name(format):

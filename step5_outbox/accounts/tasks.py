@@ -1,8 +1,7 @@
 from . import services
 from .models import Profile, User
 
-# Arguments are keys, not objects: when the work is done, perhaps much later, the row is loaded as it
-# is then.
+# Arguments are keys, not objects: the work may be done much later, and loads the row as it is then.
 
 
 def send_welcome_email(user_id):
