@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 
@@ -71,3 +72,14 @@ def test_strangers_meet_the_code_of_the_first_or_the_last_step(step):
     names = {path.as_posix() for path in files(step, ["accounts", "config", "timing"])} - BETWEEN
     ends = [STEPS[0], STEPS[-1]]
     assert [name for name in names if not any(same(name, step, end) for end in ends)] == []
+
+
+def test_step_may_be_in_a_folder_of_any_name(tmp_path):
+    """As a copy to experiment with is: the cookies are named after it."""
+    folder = tmp_path / "Übung eins, kopiert"
+    unwanted = shutil.ignore_patterns("var", "__pycache__", ".*")
+    shutil.copytree(STEPS[0].folder, folder, ignore=unwanted)
+    script = "from django.test import Client; r = Client(headers={'host': 'localhost'})"
+    script += ".get('/signup/'); print(r.status_code, *r.cookies)"
+    result = run(manage("shell", "--no-imports", "--command", script), folder)
+    assert result.stdout.split() == ["200", "%C3%9Cbung%20eins%2C%20kopiert_csrftoken"]
