@@ -57,10 +57,13 @@ class Site:
     def start(self, with_consumer=True):
         """Migrate and start everything; raise StartError if that fails."""
         with self.lock:
-            migrate(self.step, self.environment)
+            self.migrate()
             self.start_server()
             if self.step.has_consumer and with_consumer:
                 self.start_consumer()
+
+    def migrate(self):
+        migrate(self.step, self.environment)
 
     def start_server(self):
         check_port_is_free(self.host, self.port)
