@@ -4,6 +4,7 @@ All times are in seconds.
 """
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -21,6 +22,8 @@ COLOURS = {
     for name, colour in re.findall(r"--([a-z-]+): (#\w{6});", RULES.split("}")[0])
 }
 REST = "the rest"  # of a request: what no piece of work is logged for
+SINCE_FIRST = "seconds since the first request reached the site"
+ROW_OF_NAMES = 7  # of a legend, at most
 JOBS = {"fetch joke": "mail", "send mail": "mail", "resize picture": "picture"}
 FIRST_WORK = ["fetch joke", "resize picture"]  # what a job begins with
 JOB_HEIGHTS = {"mail": -0.2, "picture": 0.2}  # in a visitor's row
@@ -119,7 +122,8 @@ def waited_for(log):
     inner = within.groupby("index_outer")["elapsed"].sum()
     work["own"] = work["elapsed"] - work["index"].map(inner).fillna(0)
     by_sign_up = work.groupby(["step", "sign_up", "event"])["own"].sum().unstack(fill_value=0)
-    in_order = work.groupby("event")["began"].median().sort_values().index
+    ranks = work.groupby("sign_up")["began"].rank()
+    in_order = ranks.groupby(work["event"]).median().sort_values().index
     pages = log[log["event"] == "sign-up"].set_index(["step", "sign_up"])["elapsed"]
     by_sign_up[REST] = pages - by_sign_up.sum(axis=1)
     return by_sign_up.groupby("step").median()[[*in_order, REST]]
@@ -261,7 +265,7 @@ def draw_points(ax, groups, colour="black", xscale="linear"):
 def draw_level(ax, counts, **options):
     """Draw a count over time."""
     ax.step(counts.index, counts, where="post", **options)
-    ax.set(xlabel="seconds since the first request reached the site", xlim=(0, None), ylim=(0, None))
+    ax.set(xlabel=SINCE_FIRST, xlim=(0, None), ylim=(0, None))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
@@ -288,8 +292,7 @@ def draw_kill(ax, log, killed_at, restarted_at):
         words = f"the {key[1]} is lost"
         ax.annotate(words, where, (4, 0), textcoords="offset points", verticalalignment="center")
     ax.set(yticks=range(len(rows)), yticklabels=[f"visitor {row + 1}" for row in rows.values()])
-    ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, None))
-    ax.set(xlabel="seconds since the first request reached the site")
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=SINCE_FIRST)
 
 
 def draw_losses(ax, losses):
@@ -297,8 +300,8 @@ def draw_losses(ax, losses):
     most = losses["max"].unstack(sort=False)
     most.plot.barh(ax=ax, color=["#bbbbbb", "#777777", "#000000"], width=0.8, legend=False)
     for bars, way in zip(ax.containers, most, strict=True):
-        runs = losses.xs(way, level="way")
-        spans = [f"{least}" if least == worst else f"{least}-{worst}" for least, worst in runs.values]
+        runs = losses.xs(way, level="way").itertuples()
+        spans = [f"{run.min}" if run.min == run.max else f"{run.min}-{run.max}" for run in runs]
         ax.bar_label(bars, spans, padding=3)
     ax.invert_yaxis()
     ax.set(ylabel="")
@@ -329,7 +332,10 @@ def draw_log_ticks(axis):
 
 
 def draw_legend(ax):
-    """Name what the plot shows, once each, below it."""
-    handles, labels = ax.get_legend_handles_labels()
-    named = dict(zip(labels, handles, strict=True))
-    ax.figure.legend(named.values(), named, loc="outside lower center", ncols=len(named))
+    """Name what the figure shows, once each, below it."""
+    named = {}
+    for each in ax.figure.axes:
+        handles, labels = each.get_legend_handles_labels()
+        named |= dict(zip(labels, handles, strict=True))
+    columns = len(named) if len(named) <= ROW_OF_NAMES else math.ceil(len(named) / 2)
+    ax.figure.legend(named.values(), named, loc="outside lower center", ncols=columns)
