@@ -166,19 +166,26 @@ def mail_waits(log):
 def after_kill(log, killed_at):
     """Return what a kill of the workers did to each job: a row for each mail and each picture.
 
-    `cut_off`: the kill interrupted it; `again`: seconds from the kill until it began anew (NaN:
-    never); `done`: it was done in the end.
+    `cut_off`: the kill interrupted it; `done`: it was done in the end; `began` and `again`: when it
+    first began and when anew, in seconds since the kill, for those cut off (NaN: never).
     """
     work = log[log["event"].isin(JOBS)]
     work = work.assign(job=work["event"].map(JOBS)).set_index(["sign_up", "job"])
     ended = work[work["event"].isin(LAST_WORK) & work["end"].notna() & (work["error"] == "")]
     killed = work["process"].iloc[0]  # the first to work
-    begun = work.index[work["process"] == killed]
-    again = work[work["process"] != killed].groupby(level=[0, 1])["start"].min() - killed_at
+    began, again = (
+        rows.groupby(level=[0, 1])["start"].min() - killed_at
+        for rows in [work[work["process"] == killed], work[work["process"] != killed]]
+    )
     jobs = pd.MultiIndex.from_product([log["sign_up"].unique(), ["mail", "picture"]])
-    cut_off = jobs.isin(begun) & ~jobs.isin(ended.index[ended["process"] == killed])
+    cut_off = jobs.isin(began.index) & ~jobs.isin(ended.index[ended["process"] == killed])
     table = pd.DataFrame({"cut_off": cut_off, "done": jobs.isin(ended.index)}, index=jobs)
-    return table.assign(again=again.reindex(jobs).where(cut_off))
+    return table.assign(
+        **{
+            name: times.reindex(jobs).where(cut_off)
+            for name, times in [("began", began), ("again", again)]
+        }
+    )
 
 
 def p95(seconds):
