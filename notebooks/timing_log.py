@@ -281,19 +281,19 @@ def draw_kill(ax, log, killed_at, restarted_at):
     first = log["request_start"].min()
     rows = {name: number for number, name in enumerate(log["sign_up"].unique())}
     heights = {(name, job): row + y for name, row in rows.items() for job, y in JOB_HEIGHTS.items()}
+    ax.axvspan(killed_at - first, restarted_at - first, color="#dddddd", label="no worker runs")
     for record in log[log["event"].isin(JOBS)].itertuples():
-        cut_off = pd.isna(record.end)
         ax.barh(
             heights[record.sign_up, JOBS[record.event]],
-            (killed_at if cut_off else record.end) - record.start,
+            (killed_at if pd.isna(record.end) else record.end) - record.start,
             left=record.start - first,
             height=0.34,
             color=COLOURS[record.event],
-            hatch="////" if cut_off else "",
-            label=f"{record.event}, cut off" if cut_off else record.event,
+            label=record.event,
         )
-    ax.axvspan(killed_at - first, restarted_at - first, color="#dddddd", label="no worker runs")
     jobs = after_kill(log, killed_at)
+    cut_off = [heights[key] for key in jobs.index[jobs["cut_off"]]]
+    ax.plot([killed_at - first] * len(cut_off), cut_off, "kX", markersize=9, label="cut off")
     for key in jobs.index[~jobs["done"]]:
         where = (restarted_at - first, heights[key])
         words = f"the {key[1]} is lost"
@@ -344,5 +344,6 @@ def draw_legend(ax):
     for each in ax.figure.axes:
         handles, labels = each.get_legend_handles_labels()
         named |= dict(zip(labels, handles, strict=True))
+    named = {name: named.pop(name) for name in COLOURS if name in named} | named
     columns = len(named) if len(named) <= ROW_OF_NAMES else math.ceil(len(named) / 2)
     ax.figure.legend(named.values(), named, loc="outside lower center", ncols=columns)
