@@ -1,4 +1,4 @@
-"""The smallest Django site, for 06_questions.ipynb: one model, one view, one database file.
+"""The smallest Django site, for 07_questions.ipynb: one model, one view, one database file.
 
 The file is new in each run and removed at the end.
 """

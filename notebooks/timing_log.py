@@ -4,6 +4,7 @@ All times are in seconds.
 """
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -20,7 +21,13 @@ COLOURS = {
     name.replace("-", " "): colour
     for name, colour in re.findall(r"--([a-z-]+): (#\w{6});", RULES.split("}")[0])
 }
-FIRST_WORK = ["fetch joke", "resize picture"]  # what a queued task begins with
+REST = "the rest"  # of a request: what no piece of work is logged for
+SINCE_FIRST = "seconds since the first request reached the site"
+ROW_OF_NAMES = 7  # of a legend, at most
+JOBS = {"fetch joke": "mail", "send mail": "mail", "resize picture": "picture"}
+FIRST_WORK = ["fetch joke", "resize picture"]  # what a job begins with
+JOB_HEIGHTS = {"mail": -0.2, "picture": 0.2}  # in a visitor's row
+LAST_WORK = ["send mail", "resize picture"]  # what ends it
 
 
 # Load
@@ -44,6 +51,23 @@ def load(run, own=False, steps=None, interrupted=False):
         raise FileNotFoundError(f"No timing logs of {', '.join(sorted(missing))}: sign up there.")
     log = join(pd.DataFrame(records))
     return log[log["step"].isin(steps or log["step"])]
+
+
+def recorded(run):
+    """Return the settings that a run was recorded with."""
+    return json.loads((DATA / "recorded.json").read_text(encoding="utf-8"))["runs"][run]["settings"]
+
+
+def losses():
+    """Return what was lost when servers were stopped: by step and way, the least and the most."""
+    lost = json.loads((DATA / "losses.json").read_text(encoding="utf-8"))["lost"]
+    runs = [
+        {"step": step, "way": way, "mails": run["mails_lost"], "thumbnails": run["thumbnails_lost"]}
+        for step, ways in lost.items()
+        for way, results in ways.items()
+        for run in results
+    ]
+    return pd.DataFrame(runs).groupby(["step", "way"], sort=False).agg(["min", "max"])
 
 
 def read(path):
@@ -86,6 +110,7 @@ def waited_for(log):
     """Return what the visitors waited for: the medians of each piece of work, by step, in order.
 
     Work within other work, such as "create profile" within "save user", is taken out of that one.
+    What is not logged as a piece of work is "the rest" of the page's time.
     """
     work = log[(log["lane"] == "request") & (log["event"] != "sign-up")].reset_index()
     pairs = work.merge(work, on="sign_up", suffixes=("", "_outer"))
@@ -97,8 +122,11 @@ def waited_for(log):
     inner = within.groupby("index_outer")["elapsed"].sum()
     work["own"] = work["elapsed"] - work["index"].map(inner).fillna(0)
     by_sign_up = work.groupby(["step", "sign_up", "event"])["own"].sum().unstack(fill_value=0)
-    in_order = work.groupby("event")["began"].median().sort_values().index
-    return by_sign_up.groupby("step").median()[in_order]
+    ranks = work.groupby("sign_up")["began"].rank()
+    in_order = ranks.groupby(work["event"]).median().sort_values().index
+    pages = log[log["event"] == "sign-up"].set_index(["step", "sign_up"])["elapsed"]
+    by_sign_up[REST] = pages - by_sign_up.sum(axis=1)
+    return by_sign_up.groupby("step").median()[[*in_order, REST]]
 
 
 def level(up, down):
@@ -112,7 +140,7 @@ def under_way(log, events):
     work = log[log["event"].isin(events)]
     burst = log["request_start"].min()
     # A joke and its mail are one job, and so are not counted as two.
-    jobs = work.groupby(["sign_up", work["event"] == "resize picture"])
+    jobs = work.groupby(["sign_up", work["event"].map(JOBS)])
     return level(jobs["start"].min() - burst, jobs["end"].max() - burst)
 
 
@@ -122,6 +150,42 @@ def waiting(log):
     queued = log[log["event"] == "queue"]
     begun = log[log["event"].isin(FIRST_WORK) & (log["lane"] != "request")]
     return level(queued["start"] - burst, begun["start"] - burst)
+
+
+def drained(log):
+    """Return how many seconds after the first request of a burst everything was done."""
+    return log["end"].max() - log["request_start"].min()
+
+
+def mail_waits(log):
+    """Return how long each mail waited, from its queueing until a worker began with it."""
+    starts = log.groupby(["sign_up", "event"])["start"].min().unstack()
+    return starts["fetch joke"] - starts["queue"]  # the mail is queued first
+
+
+def after_kill(log, killed_at):
+    """Return what a kill of the workers did to each job: a row for each mail and each picture.
+
+    `cut_off`: the kill interrupted it; `done`: it was done in the end; `began` and `again`: when it
+    first began and when anew, in seconds since the kill, for those cut off (NaN: never).
+    """
+    work = log[log["event"].isin(JOBS)]
+    work = work.assign(job=work["event"].map(JOBS)).set_index(["sign_up", "job"])
+    ended = work[work["event"].isin(LAST_WORK) & work["end"].notna() & (work["error"] == "")]
+    killed = work["process"].iloc[0]  # the first to work
+    began, again = (
+        rows.groupby(level=[0, 1])["start"].min() - killed_at
+        for rows in [work[work["process"] == killed], work[work["process"] != killed]]
+    )
+    jobs = pd.MultiIndex.from_product([log["sign_up"].unique(), ["mail", "picture"]])
+    cut_off = jobs.isin(began.index) & ~jobs.isin(ended.index[ended["process"] == killed])
+    table = pd.DataFrame({"cut_off": cut_off, "done": jobs.isin(ended.index)}, index=jobs)
+    return table.assign(
+        **{
+            name: times.reindex(jobs).where(cut_off)
+            for name, times in [("began", began), ("again", again)]
+        }
+    )
 
 
 def p95(seconds):
@@ -140,17 +204,7 @@ def draw_lanes(ax, records):
     request = records[records["event"] == "sign-up"].iloc[0]
     work = records[records["event"] != "sign-up"]
     lanes = sorted(work["lane"].unique(), key=lambda lane: (lane != "request", lane))
-    for event in COLOURS:
-        for record in work[work["event"] == event].itertuples():
-            outer = (work["began"] < record.began) & (work["ended"] > record.ended)
-            ax.barh(
-                lanes.index(record.lane),
-                record.elapsed,
-                left=record.began,
-                height=0.3 if outer[work["lane"] == record.lane].any() else 0.6,
-                color=COLOURS[event],
-                label=event,
-            )
+    draw_bars(ax, work, lanes)
     ax.axvline(request["ended"], color="black", linestyle="--")
     ax.annotate(
         f"the page is back, {request['ended']:.2f} s",
@@ -165,9 +219,32 @@ def draw_lanes(ax, records):
     ax.set(xlabel="seconds since the request reached the site", xlim=(0, None))
 
 
+def draw_rows_being_saved(ax, records):
+    """Draw how one sign-up saves user and profile, in milliseconds since user.save() was called."""
+    work = records[records["event"].isin(["save user", "create profile"])]
+    draw_bars(ax, work, ["request"], since=work["began"].min(), unit=0.001)
+    ax.set(yticks=[0], yticklabels=["request"], ylim=(0.5, -0.5))
+
+
+def draw_bars(ax, work, lanes, since=0, unit=1):
+    """Draw a bar for each piece of work, in its lane; one within another is half as high."""
+    for event in COLOURS:
+        for record in work[work["event"] == event].itertuples():
+            outer = (work["began"] < record.began) & (work["ended"] > record.ended)
+            ax.barh(
+                lanes.index(record.lane),
+                record.elapsed / unit,
+                left=(record.began - since) / unit,
+                height=0.3 if outer[work["lane"] == record.lane].any() else 0.6,
+                color=COLOURS[event],
+                label=event,
+            )
+
+
 def draw_stack(ax, seconds):
     """Draw a bar for each row of `seconds`, its pieces of work one on the other."""
-    seconds.plot.barh(stacked=True, ax=ax, color=COLOURS, width=0.6, legend=False)
+    colours = COLOURS | {REST: "#dddddd"}
+    seconds.plot.barh(stacked=True, ax=ax, color=colours, width=0.6, legend=False)
     totals = [f"{total:.3g} s" for total in seconds.sum(axis=1)]
     ax.bar_label(ax.containers[-1], totals, padding=4)
     ax.invert_yaxis()
@@ -195,8 +272,46 @@ def draw_points(ax, groups, colour="black", xscale="linear"):
 def draw_level(ax, counts, **options):
     """Draw a count over time."""
     ax.step(counts.index, counts, where="post", **options)
-    ax.set(xlabel="seconds since the first sign-up", xlim=(0, None), ylim=(0, None))
+    ax.set(xlabel=SINCE_FIRST, xlim=(0, None), ylim=(0, None))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def draw_kill(ax, log, killed_at, restarted_at):
+    """Draw the jobs of a run with a kill: a row for each visitor, the mail above the picture."""
+    first = log["request_start"].min()
+    rows = {name: number for number, name in enumerate(log["sign_up"].unique())}
+    heights = {(name, job): row + y for name, row in rows.items() for job, y in JOB_HEIGHTS.items()}
+    ax.axvspan(killed_at - first, restarted_at - first, color="#dddddd", label="no worker runs")
+    for record in log[log["event"].isin(JOBS)].itertuples():
+        ax.barh(
+            heights[record.sign_up, JOBS[record.event]],
+            (killed_at if pd.isna(record.end) else record.end) - record.start,
+            left=record.start - first,
+            height=0.34,
+            color=COLOURS[record.event],
+            label=record.event,
+        )
+    jobs = after_kill(log, killed_at)
+    cut_off = [heights[key] for key in jobs.index[jobs["cut_off"]]]
+    ax.plot([killed_at - first] * len(cut_off), cut_off, "kX", markersize=9, label="cut off")
+    for key in jobs.index[~jobs["done"]]:
+        where = (restarted_at - first, heights[key])
+        words = f"the {key[1]} is lost"
+        ax.annotate(words, where, (4, 0), textcoords="offset points", verticalalignment="center")
+    ax.set(yticks=range(len(rows)), yticklabels=[f"visitor {row + 1}" for row in rows.values()])
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=SINCE_FIRST)
+
+
+def draw_losses(ax, losses):
+    """Draw the largest loss of each step and way, labelled with the smallest and largest."""
+    most = losses["max"].unstack(sort=False)
+    most.plot.barh(ax=ax, color=["#bbbbbb", "#777777", "#000000"], width=0.8, legend=False)
+    for bars, way in zip(ax.containers, most, strict=True):
+        runs = losses.xs(way, level="way").itertuples()
+        spans = [f"{run.min}" if run.min == run.max else f"{run.min}-{run.max}" for run in runs]
+        ax.bar_label(bars, spans, padding=3)
+    ax.invert_yaxis()
+    ax.set(ylabel="")
 
 
 def draw_curves(ax, pictures, column):
@@ -224,7 +339,11 @@ def draw_log_ticks(axis):
 
 
 def draw_legend(ax):
-    """Name what the plot shows, once each, below it."""
-    handles, labels = ax.get_legend_handles_labels()
-    named = dict(zip(labels, handles, strict=True))
-    ax.figure.legend(named.values(), named, loc="outside lower center", ncols=len(named))
+    """Name what the figure shows, once each, below it."""
+    named = {}
+    for each in ax.figure.axes:
+        handles, labels = each.get_legend_handles_labels()
+        named |= dict(zip(labels, handles, strict=True))
+    named = {name: named.pop(name) for name in COLOURS if name in named} | named
+    columns = len(named) if len(named) <= ROW_OF_NAMES else math.ceil(len(named) / 2)
+    ax.figure.legend(named.values(), named, loc="outside lower center", ncols=columns)

@@ -29,7 +29,7 @@ def record(event, start, end, sign_up="1", process=1, thread="Thread-1", step="s
     }
 
 
-# Sent at 100, back at 101: a form, a hash, then a save with a profile in it.
+# Reaches the site at 100, back at 101.125: a form, a hash, then a save with a profile in it.
 SIGN_UP = [
     record("sign-up", 100, 101.125),
     record("receive form", 100, 100.125),
@@ -132,7 +132,14 @@ def test_wait_is_made_of_the_requests_own_work_and_nothing_is_counted_twice(log)
         "save user": 0.25,  # without the profile
         "create profile": 0.125,
         "queue": 0.25,
+        "the rest": 0,
     }
+
+
+def test_wait_that_no_piece_of_work_explains_is_the_rest(folder):
+    write(folder / "run.jsonl", [record("sign-up", 0, 1), record("hash password", 0, 0.75)])
+    [seconds] = timing_log.waited_for(timing_log.load("run")).to_dict("records")
+    assert seconds == {"hash password": 0.75, "the rest": 0.25}
 
 
 def test_work_under_way_is_counted(log):
@@ -149,6 +156,66 @@ def test_joke_and_mail_are_one_job(folder):
 
 def test_tasks_wait_from_their_queueing_to_their_beginning(log):
     assert timing_log.waiting(log).to_dict() == {0: 0, 0.875: 1, 1: 2, 1.5: 1, 2: 0}
+
+
+def test_mail_waits_from_its_queueing_until_a_worker_begins(log):
+    assert list(timing_log.mail_waits(log)) == [0.625]
+
+
+def test_burst_is_drained_when_the_last_work_is_done(log):
+    assert timing_log.drained(log) == 7
+
+
+# Killed at 105: the mail is cut off for good, the picture begins again in another process.
+KILLED = [
+    record("sign-up", 100, 101),
+    record("fetch joke", 102, 103, process=2),
+    record("send mail", 103, None, process=2),
+    record("resize picture", 102, None, process=2),
+    record("resize picture", 109, 110, process=3),
+    record("sign-up", 100, 101, sign_up="2"),
+    record("send mail", 106, 107, sign_up="2", process=3),
+    record("resize picture", 107, 108, sign_up="2", process=3) | {"error": "disk full"},
+]
+
+
+@pytest.fixture
+def killed(folder):
+    write(folder / "run.jsonl", KILLED)
+    return timing_log.load("run", interrupted=True)
+
+
+def test_kill_cuts_off_what_the_killed_process_did_not_end(killed):
+    jobs = timing_log.after_kill(killed, killed_at=105)
+    assert list(jobs.index) == [(n, job) for n in "12" for job in ["mail", "picture"]]
+    assert list(jobs["cut_off"]) == [True, True, False, False]
+    assert list(jobs["done"]) == [False, True, True, False]
+    assert list(jobs["began"].dropna()) == [-3, -3]
+    assert list(jobs["again"].dropna()) == [4]
+
+
+def test_kill_is_drawn_with_what_it_cut_off_and_what_is_lost(killed, ax):
+    timing_log.draw_kill(ax, killed, killed_at=105, restarted_at=106)
+    [cut_off] = ax.lines
+    assert list(cut_off.get_xdata()) == [5, 5]
+    assert list(cut_off.get_ydata()) == [-0.2, 0.2]
+    lost = ["the mail is lost", "the picture is lost"]
+    assert [text.get_text() for text in ax.texts] == lost
+
+
+def test_losses_are_the_least_and_the_most_of_the_runs(folder, ax):
+    runs = [{"mails_lost": lost, "thumbnails_lost": 1} for lost in [2, 1]]
+    (folder / "losses.json").write_text(json.dumps({"lost": {"step4_huey": {"SIGKILL": runs}}}))
+    losses = timing_log.losses()
+    assert losses.loc["step4_huey", "SIGKILL"].tolist() == [1, 2, 1, 1]
+    timing_log.draw_losses(ax, losses["mails"])
+    assert [text.get_text() for text in ax.texts] == ["1-2"]
+
+
+def test_settings_are_those_that_the_run_was_recorded_with(folder):
+    text = json.dumps({"runs": {"run": {"settings": {"workers": 2}}}})
+    (folder / "recorded.json").write_text(text)
+    assert timing_log.recorded("run") == {"workers": 2}
 
 
 def test_every_piece_of_work_has_the_colour_of_the_page():
@@ -179,6 +246,20 @@ def test_stack_has_a_bar_for_each_piece_of_work(log, ax):
     timing_log.draw_stack(ax, timing_log.waited_for(log))
     assert sum(bar.get_width() for bar in ax.patches) == 1.125
     assert "1.12 s" in [text.get_text() for text in ax.texts]
+
+
+def test_rows_are_drawn_in_milliseconds_with_the_profile_inside_the_user(log, ax):
+    timing_log.draw_rows_being_saved(ax, log)
+    bars = [(bar.get_x(), bar.get_width(), bar.get_height()) for bar in ax.patches]
+    assert bars == [(0, 375, 0.6), (125, 125, 0.3)]
+
+
+def test_long_legend_has_two_rows(ax):
+    for number in range(9):
+        ax.plot([0, 1], label=str(number))
+    timing_log.draw_legend(ax)
+    [legend] = ax.figure.legends
+    assert (len(legend.get_texts()), legend._ncols) == (9, 5)
 
 
 def test_level_is_drawn_as_steps(ax):
