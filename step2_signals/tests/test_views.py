@@ -46,9 +46,11 @@ def test_lost_race_is_an_error_at_the_field(client, monkeypatch, field, changed)
         return is_valid(form)
 
     monkeypatch.setattr(SignUpForm, "is_valid", is_valid_until_somebody_else_is_faster)
-    response = client.post(reverse("sign_up"), sign_up_data(**changed))
+    data = sign_up_data(**changed) | {"picture": upload()}
+    response = client.post(reverse("sign_up"), data)
     assert response.status_code == 200
     assert list(response.context["form"].errors) == [field]
+    assertContains(response, "choose it again")
     assert User.objects.count() == 1
 
 

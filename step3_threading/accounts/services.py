@@ -102,7 +102,7 @@ def resize_profile_image(profile):
 
 def replace_thumbnail(profile):
     field, old = Profile.thumbnail.field, profile.thumbnail.name
-    new = store(field, new_name("jpeg"), make_thumbnail(profile.picture))
+    new = store(field, new_name("jpg"), make_thumbnail(profile.picture))
     unused = new
     try:
         done = {"thumbnail": new, "picture_resized_at": timezone.now(), "picture_error": ""}

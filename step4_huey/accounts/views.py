@@ -22,8 +22,8 @@ def sign_up(request):
             user = form.save()
         except IntegrityError:
             # Somebody took the name or the address since the form was checked. Checking again
-            # finds their row, and puts the error at the field.
-            form.full_clean()
+            # finds their row, and puts the error at the field. The picture has been read already.
+            form = SignUpForm(request.POST)
             if form.is_valid():
                 raise
         else:
