@@ -132,7 +132,12 @@ def measure(step, way, count, turn=None, stopping=None):
 
             def work_has_begun():
                 records.extend(log.new_records(with_begun=True))
-                return counts(var_dir)["users"] == count and len(under_way(records)) >= busy
+                pages = sum(bool(r["end"]) for r in records if r["event"] == "sign-up")
+                all_are_in = pages == count if step.has_consumer else True  # and so in the queue
+                return all_are_in and is_saved() and len(under_way(records)) >= busy
+
+            def is_saved():
+                return counts(var_dir)["users"] == count
 
             processes = [*family(site.server), *(family(site.consumer) if site.consumer else [])]
             with turn:
