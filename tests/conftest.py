@@ -19,6 +19,16 @@ from tools.visitor import Visitor, make_picture
 # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# For what the visitor meets before any work begins: the same code in the steps between, as
+# tests/test_code.py holds.
+at_both_ends = pytest.mark.parametrize(
+    "started_site",
+    [STEPS[0], STEPS[-1]],
+    ids=lambda step: step.name,
+    indirect=True,
+    scope="session",
+)
+
 # Fixtures that start sites, or run a slow command, for several tests.
 SHARED = {"built", "recording", "sites", "started_site", "started_slow_site"}
 

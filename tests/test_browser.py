@@ -15,7 +15,7 @@ from tools.catalogue import BY_NUMBER
 from tools.sites import running_site
 from tools.visitor import PASSWORD, Visitor
 
-from .conftest import VisitedSite
+from .conftest import VisitedSite, at_both_ends
 
 PHONE = {"width": 390, "height": 844}  # pixels
 REQUEST = ["receive form", "hash password", "save user", "create profile"]
@@ -140,6 +140,7 @@ def test_sign_up_shows_picture_and_timeline(site, open_page, picture):
     assert rows.count() == sum(map(len, LANES[site.step.number]))
 
 
+@at_both_ends
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible_and_fits_a_phone(site, open_page, picture, scheme):
     page = open_page(site.url, color_scheme=scheme, viewport=PHONE)
@@ -208,6 +209,7 @@ def test_slow_mail_is_shown_once_it_is_sent(site, open_page, javascript):
     expect(page.locator("[data-welcome=done]")).to_be_visible()
 
 
+@at_both_ends
 def test_sign_up_without_javascript(site, open_page, picture):
     page = open_page(f"{site.url}/signup/", java_script_enabled=False)
     sign_up(page, site.visitor(), picture)
@@ -215,6 +217,7 @@ def test_sign_up_without_javascript(site, open_page, picture):
     expect(page.get_by_alt_text("Your profile picture")).to_be_visible()
 
 
+@at_both_ends
 def test_invalid_form_keeps_what_was_typed_and_marks_the_field(site, open_page):
     page = open_page(f"{site.url}/signup/")
     visitor = site.visitor()
@@ -227,6 +230,7 @@ def test_invalid_form_keeps_what_was_typed_and_marks_the_field(site, open_page):
     expect(page.locator("[aria-invalid]")).to_have_count(1)
 
 
+@at_both_ends
 def test_sign_up_by_keyboard_alone(site, open_page, picture):
     page = open_page(site.url)
     page.on("filechooser", lambda chooser: None)  # from now on, no chooser opens on the screen
@@ -257,6 +261,7 @@ def test_sign_up_by_keyboard_alone(site, open_page, picture):
         expect(focused).to_have_text(name)
 
 
+@at_both_ends
 def test_profile_can_be_printed(site, open_page, picture):
     visitor = site.visitor()
     visitor.sign_up(picture)

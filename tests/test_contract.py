@@ -18,6 +18,8 @@ from tools.standins import JOKES
 from tools.timings import SignUp
 from tools.visitor import PASSWORD, Visitor
 
+from .conftest import at_both_ends
+
 DONE_SECONDS = 60  # a limit for what never happens, not a speed that is tested
 ERROR = 'class="errorlist"'
 
@@ -149,14 +151,17 @@ def test_nobody_else_sees_a_thumbnail(site, picture):
     assert owner.get(f"/media/pictures/{name}").status_code == 404
 
 
+@at_both_ends
 def test_form_without_csrf_token_is_refused(site):
     assert requests.post(f"{site.url}/signup/", data={"username": "eve"}).status_code == 403
 
 
+@at_both_ends
 def test_foreign_host_is_refused(site):
     assert requests.get(site.url, headers={"Host": "evil.example"}).status_code == 400
 
 
+@at_both_ends
 def test_invalid_form_says_why_at_the_field_and_saves_nothing(site, picture):
     visitor, files = site.visitor(), site.files()
     page = visitor.sign_up(picture, password2="another one").text
@@ -237,6 +242,7 @@ def test_sign_up_waits_for_a_database_that_is_locked(site):
 # Hostile input
 
 
+@at_both_ends
 def test_thousands_of_fields_are_refused(site):
     visitor = site.visitor()
     fields = {f"field-{number}": "x" for number in range(5000)}
@@ -244,6 +250,7 @@ def test_thousands_of_fields_are_refused(site):
     assert user_count(site, username=visitor.username) == 0
 
 
+@at_both_ends
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_other_methods_are_refused(site, method):
     visitor = site.visitor()
@@ -297,6 +304,7 @@ BAD_UPLOADS = {
 }
 
 
+@at_both_ends
 @pytest.mark.parametrize("kind", BAD_UPLOADS)
 def test_bad_upload_is_an_error_at_the_field_and_saves_nothing(site, kind):
     visitor, files = site.visitor(), site.files()
@@ -318,6 +326,7 @@ def test_picture_that_passes_the_form_and_breaks_later_is_said_to_have_failed(si
     assert visitor.thumbnail() is None
 
 
+@at_both_ends
 @pytest.mark.parametrize(
     "changed",
     [
@@ -342,6 +351,7 @@ def test_awkward_text_is_an_error_at_the_field(site, changed):
     assert user_count(site, email=visitor.email) == 0
 
 
+@at_both_ends
 @pytest.mark.parametrize("name", ["Žofie", "李小龍", "مريم", "O.d+d_n-ame@x"])
 def test_names_of_every_script_are_welcome(site, name):
     visitor = site.visitor()

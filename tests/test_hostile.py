@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 from PIL import Image
 
-from tools.catalogue import STEPS
 from tools.visitor import PASSWORD, TIMEOUT, Visitor, make_picture
 
+from .conftest import at_both_ends
 from .test_contract import BAD_UPLOADS, ERROR, encoded, home_says, wait_for
 
 # Hypothesis also draws the constants of the code that is imported by then, which hangs on what else
@@ -25,15 +25,8 @@ from .test_contract import BAD_UPLOADS, ERROR, encoded, home_says, wait_for
 providers._get_local_constants = lambda: providers._local_constants
 EXAMPLES = int(os.environ.get("EXAMPLES", "1"))  # times as many, for a longer search
 
-# Strangers meet the same code in the steps between, as tests/test_code.py holds.
 pytestmark = [
-    pytest.mark.parametrize(
-        "started_site",
-        [STEPS[0], STEPS[-1]],
-        ids=lambda step: step.name,
-        indirect=True,
-        scope="session",
-    ),
+    at_both_ends,
     # Or it would hide the failure that it is about to tell of.
     pytest.mark.filterwarnings("ignore:Generating overly large repr"),
 ]
@@ -143,7 +136,7 @@ def unquoted(address):
 
 @given(changed=st.fixed_dictionaries({}, optional={"username": usernames, "email": emails}))
 @example(changed={"email": '"ada,eve"@example.com'})
-@examples(50)
+@examples(30)
 def test_any_name_and_address_is_refused_or_greeted_by_one_mail_alone(site, changed):
     visitor, before = site.visitor(), saved(site)
     key = all_or_nothing(site, before, visitor.sign_up(**changed))
@@ -173,7 +166,7 @@ def test_any_name_and_address_is_refused_or_greeted_by_one_mail_alone(site, chan
 
 
 @given(password=awkward, repeated=awkward | st.none())
-@examples(25)
+@examples(15)
 def test_any_password_is_refused_or_opens_the_account_again(site, password, repeated):
     visitor, before = site.visitor(), saved(site)
     again = password if repeated is None else repeated
@@ -191,7 +184,7 @@ def test_any_password_is_refused_or_opens_the_account_again(site, password, repe
 )
 @example(extra=[("is_staff", "1"), ("is_superuser", "1"), ("is_active", "")], query={})
 @example(extra=[], query={f"{n}{100 * WIDE}": 1_000 * WIDE for n in range(5)})
-@examples(25)
+@examples(15)
 def test_any_other_fields_repeated_or_unknown_give_nobody_more_rights(site, extra, query):
     visitor, before = site.visitor(), saved(site)
     fields = [*form_fields(visitor).items(), *extra]
@@ -252,7 +245,7 @@ def upload(site, name, content):
 
 
 @given(name=file_names, content=uploads)
-@examples(40)
+@examples(25)
 def test_any_upload_is_refused_or_stored_under_a_name_of_our_own(site, name, content):
     upload(site, name, content)
 
@@ -382,7 +375,7 @@ def ask(site, owner, other, method, target):
     by_other=st.booleans(),
 )
 @example(method="PUT", target="/signup", by_other=False)
-@examples(150)
+@examples(100)
 def test_no_request_shows_a_visitor_to_somebody_else(site, owner, other, method, target, by_other):
     answer = ask(site, owner, other if by_other else None, method, target)
     if not unquote(target).startswith("/static/") and not is_about_the_slash(answer, method):
@@ -402,6 +395,6 @@ def is_about_the_slash(answer, method):
 # The server of `runserver` gives out the static files itself, past the step's own code. It sends no
 # nosniff, and answers a path that leads out of their folders with 500.
 @given(method=st.sampled_from(["GET", "HEAD", "PUT"]), target=targets("static/"))
-@examples(60)
+@examples(40)
 def test_no_request_for_a_static_file_gets_another_file(site, owner, method, target):
     assert ask(site, owner, None, method, target).status_code != 200

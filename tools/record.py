@@ -66,6 +66,9 @@ def parse(arguments):
     parser.add_argument(
         "--resize-seconds", type=float, default=5, metavar="S", help="of a simulated resize (5)"
     )
+    parser.add_argument(
+        "--megapixels", type=int, default=48, metavar="N", help="of the largest picture (48)"
+    )
     parser.add_argument("--base-port", type=int, default=8000, metavar="PORT", help="the demo's")
     parser.add_argument("--into", type=Path, default=ROOT / "notebooks" / "data", metavar="DIR")
     return parser.parse_args(arguments)

@@ -23,10 +23,8 @@ PICTURES += [("png", megapixels) for megapixels in [1, 3, 6, 12, 24]]  # the for
 
 def pictures(recording, options):
     """Pictures of several sizes, and the memory that their thumbnails take in a new process."""
-    made = {
-        (kind, megapixels): picture(kind, megapixels)
-        for kind, megapixels in recording.track(PICTURES, "making the pictures")
-    }
+    sizes = [size for size in PICTURES if size[1] <= options.megapixels]
+    made = {size: picture(*size) for size in recording.track(sizes, "making the pictures")}
     file_bytes = {
         f"{kind}-{megapixels}mp": len(content) for (kind, megapixels), content in made.items()
     }

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import signal
 import sys
 from base64 import b64decode
@@ -57,8 +58,9 @@ def comparison(stage):
 RACE = ["tools/race/*.py", "tools/timings.py", "tools/visitor.py", "tools/templates/race.*"]
 
 
-@takes({"race_running.png": [*RACE, TIMELINE], "race_over.png": [*RACE, TIMELINE]})
+@takes({f"race_{name}.png": [*RACE, TIMELINE] for name in ["running", "over", "killed"]})
 def race(stage):
+    """Race twice, the second time with a kill in each step while pictures are being resized."""
     stopping = Event()
     races = Races(stage.sites, stage.standins, stage.threads, stopping)
     listener = listen(LOOPBACK, 0)
@@ -66,13 +68,23 @@ def race(stage):
     with listener, serve(listener, RaceHandler, races, LOOPBACK):
         page = stage.open()
         page.goto(f"http://{LOOPBACK}:{port}/")
-        page.get_by_role("button", name="Sign up in all").click()
-        expect(page.locator("[data-step='4'] .page-back").first).to_be_visible()
-        page.wait_for_timeout(3000)  # for bars to grow
+        start_race(page)
         stage.save(page, "race_running.png", "#race")
-        expect(page.get_by_role("status")).to_contain_text("is over")
+        expect(page.get_by_role("status")).to_contain_text("Race 1 is over")
         stage.save(page, "race_over.png", "#race")
+        start_race(page)
+        for button in page.get_by_role("button", name=re.compile("^Kill step")).all():
+            button.click()
+        expect(page.get_by_role("status")).to_contain_text("Race 2 is over")
+        stage.save(page, "race_killed.png", "#race")
         page.close()
+
+
+def start_race(page):
+    """Press the button, and wait until bars have grown."""
+    page.get_by_role("button", name="Sign up in all").click()
+    expect(page.locator("[data-step='4'] .page-back").first).to_be_visible()
+    page.wait_for_timeout(3000)
 
 
 def take_all(console):
@@ -88,6 +100,7 @@ def take_all(console):
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
         var_dirs = {step: folder / "var" / step.name for step in STEPS}
         options = {"logs": folder, "SIMULATED_RESIZE_SECONDS": RESIZE_SECONDS}
+        options["OUTBOX_LEASE_SECONDS"] = 2 * RESIZE_SECONDS  # as in the demo
         progress = stack.enter_context(Progress(*columns, TimeElapsedColumn(), console=console))
         task = progress.add_task("Starting the sites", total=len(shown()))
         sites = stack.enter_context(running_sites(standins, var_dirs, **options))
