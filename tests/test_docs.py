@@ -98,3 +98,17 @@ def test_command_says_which_readme_differs_and_mends_it(tmp_path, monkeypatch, c
     assert docs.main(["--update"]) == 0
     assert readme.read_text(encoding="utf-8") == block.format("new = 1\n")
     assert docs.main([]) == 0
+
+
+def test_readme_says_how_the_losses_were_recorded():
+    record = json.loads(read("notebooks/data/losses.json"))
+    settings = record["settings"]
+    width, height = settings["picture"]["size"]
+    words = (
+        f"{record['runs']} runs of each, the smallest and the largest number. The joke took"
+        f" {settings['joke_delay']} s, the mail {settings['mail_delay']} s, the resize"
+        f" {settings['simulated_resize_seconds']} s, with {settings['workers']} workers, a lease of"
+        f" {settings['lease_seconds']} s and pictures of {width} x {height} pixels; after the"
+        f" restart nothing was slow, and the lease {settings['lease_seconds_after_the_restart']} s."
+    )
+    assert words in " ".join(read("README.md").split())

@@ -70,12 +70,12 @@ def race(stage):
         page.goto(f"http://{LOOPBACK}:{port}/")
         start_race(page)
         stage.save(page, "race_running.png", "#race")
-        expect(page.get_by_role("status")).to_contain_text("Race 1 is over")
+        expect(page.locator("#status")).to_contain_text("Race 1 is over")
         stage.save(page, "race_over.png", "#race")
         start_race(page)
         for button in page.get_by_role("button", name=re.compile("^Kill step")).all():
             button.click()
-        expect(page.get_by_role("status")).to_contain_text("Race 2 is over")
+        expect(page.locator("#status")).to_contain_text("Race 2 is over")
         stage.save(page, "race_killed.png", "#race")
         page.close()
 
