@@ -122,9 +122,7 @@ def admin(stage):
     page.get_by_label("Username").fill(account["USERNAME"])
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_timeout(
-        1000 * (RESIZE_SECONDS + 3)
-    )  # until only mails are left
+    page.wait_for_timeout(1000 * (RESIZE_SECONDS + 3))  # until only mails are left
     page.reload()
     expect(page.locator("#result_list tbody tr")).to_have_count(2)
     page.locator("select[name=action]").select_option("start_again")
