@@ -136,6 +136,7 @@ def unquoted(address):
 
 @given(changed=st.fixed_dictionaries({}, optional={"username": usernames, "email": emails}))
 @example(changed={"email": '"ada,eve"@example.com'})
+@example(changed={"username": "ď㨉ďȾG𦖦ďﬣ𥶣Y𬸖𥶣Ű"})  # of which the subject is folded at once
 @examples(30)
 def test_any_name_and_address_is_refused_or_greeted_by_one_mail_alone(site, changed):
     visitor, before = site.visitor(), saved(site)

@@ -96,7 +96,7 @@ def read_mail(envelope):
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         seen = {
             "from": str(message["From"] or envelope.mail_from),
-            "subject": str(message["Subject"] or ""),
+            "subject": str(message["Subject"] or "").strip(),  # a long one may begin on a new line
             "message_id": str(message["Message-ID"] or ""),
         }
         for key, kind in ("text", "plain"), ("html", "html"):
