@@ -116,6 +116,8 @@ def demo_sites(options, standins, logs):
         base_port=options.base_port,
         logs=logs,
         OUTBOX_LEASE_SECONDS=lease_seconds(),
+        SILENCE_SECONDS=3,
+        CONVERSATION_SECONDS=4,  # with the joke API, and then with the mail server
     )
 
 
