@@ -1,4 +1,7 @@
+import tempfile
+
 import pytest
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db import IntegrityError
 from django.urls import reverse
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
@@ -65,6 +68,19 @@ def test_large_picture_may_have_a_name_of_any_length(client):
     large = picture_content() + bytes(3_000_000)  # goes by way of a temporary file
     data = sign_up_data() | {"picture": upload(large, name="me." + "j" * 300)}
     assert client.post(reverse("sign_up"), data).status_code == 302
+
+
+@pytest.mark.django_db
+def test_large_picture_that_the_disk_has_no_room_for_leaves_no_file(client, monkeypatch, tmp_path):
+    def fail(handler, raw_data, start):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(TemporaryFileUploadHandler, "receive_data_chunk", fail)
+    data = sign_up_data() | {"picture": upload(bytes(3_000_000))}
+    with pytest.raises(OSError, match="No space left"):
+        client.post(reverse("sign_up"), data)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_invalid_form_says_that_the_picture_is_to_be_chosen_again(client, db):
