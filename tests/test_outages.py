@@ -4,7 +4,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from io import BytesIO
 from random import Random
 
@@ -108,8 +108,12 @@ def log_of(site, name=None):
 
 
 def empty_write_ahead_log(site, name):
-    """Bring the database's -wal file down to nothing; return whether nobody's reading hindered."""
-    with closing(sqlite3.connect(site.var_dir / name, timeout=0)) as database:
+    """Bring the database's -wal file down to nothing; return whether nobody hindered it."""
+    busy = True
+    with (
+        closing(sqlite3.connect(site.var_dir / name, timeout=0)) as database,
+        suppress(sqlite3.OperationalError),  # locked by a process that was suspended as it wrote
+    ):
         [busy, *_] = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
 
