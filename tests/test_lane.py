@@ -21,6 +21,7 @@ CUT = "the connection was cut: the visitor got no answer"
 def work(event, start, end=None, process=SERVER, error=""):
     return {
         "username": "ada",
+        "sign_up": "1",
         "event": event,
         "start": start,
         "end": end,

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from itertools import cycle, islice
 from threading import Lock
 
+from .processes import StartError, check_port_is_free
+
 PORTS = 39  # in a block, and one more that is its lock
 # Below the ports that systems give to outgoing connections: 32768 and above on Linux, 49152 and
 # above elsewhere. So between "this port is free" and its use, no connection takes it.
@@ -34,13 +36,10 @@ def reserved_ports():
 
 def is_free(port):
     """Return whether a server could listen on the port now."""
-    with socket.socket() as probe:
-        if os.name == "posix":  # on Windows this option would allow to take a port that is in use
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+    try:
+        check_port_is_free("127.0.0.1", port)
+    except StartError:
+        return False
     return True
 
 

@@ -73,22 +73,15 @@ class SignUp:
     """
 
     def __init__(self, records=(), mail_tries=1, has_consumer=False):
-        self.work = {}  # the latest record of each piece of work
+        self.records = []  # the latest of each piece of work, in the order of their beginnings
         self.mail_tries, self.has_consumer = mail_tries, has_consumer
         self.kills = []  # when what does the slow work was killed: it was dead by then
         self.add(records)
 
     def add(self, records):
         """Take further records in, of beginnings and of ends."""
-        for record in records:
-            work = (record["event"], record["start"], record["process"])
-            if work not in self.work or record["end"]:
-                self.work[work] = record
-
-    @property
-    def records(self):
-        """The latest record of each piece of work, in the order of their beginnings."""
-        return sorted(self.work.values(), key=lambda record: record["start"])
+        pieces = pieces_of_work([*self.records, *records])
+        self.records = sorted(pieces, key=lambda record: record["start"])
 
     @property
     def events(self):
@@ -139,7 +132,7 @@ class SignUp:
     @property
     def first(self):
         """The record of what began first, in the request's own thread; None before it has."""
-        return self.records[0] if self.work else None
+        return self.records[0] if self.records else None
 
     @property
     def request(self):

@@ -9,6 +9,8 @@ from accounts.models import Profile
 from outbox import tasks
 from outbox.models import Job
 
+from .test_outbox import run_all
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 JOBS = reverse("admin:outbox_job_changelist")
@@ -27,11 +29,6 @@ def start_again(client):
     keys = list(Job.objects.values_list("pk", flat=True))
     data = {"action": "start_again", "_selected_action": keys}
     return client.post(JOBS, data, follow=True)
-
-
-def run_all(queue):
-    while task := queue.dequeue():
-        queue.execute(task)
 
 
 def test_list_shows_what_was_given_up_and_why(admin_client, given_up):
