@@ -57,8 +57,8 @@ class Job(models.Model):
 
     def lease(self, claim):
         """Return whether the caller has the job to itself now: one UPDATE decides."""
-        # Of differing lengths, or a job that kills its worker would take the same others along.
-        seconds = settings.OUTBOX_LEASE_SECONDS * uniform(1, 1.5)
+        # More and more apart, or a job that kills its worker would take the same others along.
+        seconds = settings.OUTBOX_LEASE_SECONDS * uniform(1, min(1.5 + self.attempts, 3))
         due_at = timezone.now() + timedelta(seconds=seconds)
         leased = self.as_loaded().update(claim=claim, attempts=F("attempts") + 1, due_at=due_at)
         self.claim, self.attempts = claim, self.attempts + 1

@@ -47,7 +47,7 @@ def repair():
     Huey has no acknowledgements: taking a task deletes it, so a killed worker's task is gone.
     """
     # Farther off than any pause or lease: the clock was set back.
-    far_off = timezone.now() + timedelta(seconds=LONGEST_PAUSE + 2 * settings.OUTBOX_LEASE_SECONDS)
+    far_off = timezone.now() + timedelta(seconds=LONGEST_PAUSE + 3 * settings.OUTBOX_LEASE_SECONDS)
     for work in settings.OUTBOX_WORK:
         Job.objects.filter(work=work, due_at__gt=far_off).update(due_at=timezone.now())
         for job in Job.objects.due(work, seconds=60)[:BATCH]:

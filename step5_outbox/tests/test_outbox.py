@@ -1,5 +1,6 @@
 """What this step alone promises: a job is committed with the user, and done whatever happens."""
 
+import random
 from datetime import timedelta
 from pathlib import Path
 
@@ -264,12 +265,21 @@ def test_job_of_a_dead_worker_is_due_when_its_lease_ends(one_job):
     assert Job.objects.claim("alive")
 
 
-def test_leases_that_begin_together_do_not_end_together(signed_up):
+@pytest.mark.parametrize("attempts, longest", [(0, 1.5), (1, 2.5), (10, 3)])
+def test_leases_that_begin_together_end_the_more_apart_the_more_were_in_vain(
+    one_job, attempts, longest
+):
+    random.seed(1)
     now = timezone.now()
-    Job.objects.claim("mine")
-    Job.objects.claim("another")
-    first, second = (job.due_at - now for job in Job.objects.all())
-    assert abs(first - second) > timedelta(seconds=0.1)
+    leases = []
+    for _ in range(100):
+        Job.objects.update(attempts=attempts, due_at=now)
+        Job.objects.claim("mine")
+        leases.append(
+            (Job.objects.get().due_at - now) / timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+        )
+    assert 1 <= min(leases) < 1.1
+    assert longest - 0.2 < max(leases) < longest + 0.1
 
 
 @pytest.mark.parametrize("end", ["done", "failed", "give_up"])
