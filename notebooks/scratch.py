@@ -1,4 +1,4 @@
-"""The smallest Django site, for 07_questions.ipynb: one model, one view, one database file.
+"""The smallest Django site, for 07_questions.ipynb: two models, one view, one database file.
 
 The file is new in each run and removed at the end.
 """
@@ -24,7 +24,9 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 folder = tempfile.mkdtemp()
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
 database = {"ENGINE": "django.db.backends.sqlite3", "NAME": Path(folder) / "db.sqlite3"}
-settings.configure(DATABASES={"default": database}, ROOT_URLCONF=__name__)
+settings.configure(
+    DATABASES={"default": database}, INSTALLED_APPS=[__name__], ROOT_URLCONF=__name__
+)
 django.setup()
 
 
@@ -39,8 +41,20 @@ class User(models.Model):
         return self.name
 
 
+class Team(models.Model):
+    id = models.BigAutoField(primary_key=True)
+    members = models.ManyToManyField(User)
+
+    class Meta:
+        app_label = "scratch"
+
+    def __str__(self):
+        return f"team {self.pk}"
+
+
 with connection.schema_editor() as schema_editor:
     schema_editor.create_model(User)
+    schema_editor.create_model(Team)
 
 
 def sign_up(request, name):

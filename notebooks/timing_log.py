@@ -110,7 +110,8 @@ def waited_for(log):
     """Return what the visitors waited for: the medians of each piece of work, by step, in order.
 
     Work within other work, such as "create profile" within "save user", is taken out of that one.
-    What is not logged as a piece of work is "the rest" of the page's time.
+    What is missing to the median of the page's time is "the rest", mostly what no piece of work is
+    logged for.
     """
     work = log[(log["lane"] == "request") & (log["event"] != "sign-up")].reset_index()
     pairs = work.merge(work, on="sign_up", suffixes=("", "_outer"))
@@ -125,8 +126,9 @@ def waited_for(log):
     ranks = work.groupby("sign_up")["began"].rank()
     in_order = ranks.groupby(work["event"]).median().sort_values().index
     pages = log[log["event"] == "sign-up"].set_index(["step", "sign_up"])["elapsed"]
-    by_sign_up[REST] = pages - by_sign_up.sum(axis=1)
-    return by_sign_up.groupby("step").median()[[*in_order, REST]]
+    pieces = by_sign_up.groupby("step").median()[in_order]
+    # So that all pieces add up to the page's own median: the medians of parts alone don't.
+    return pieces.assign(**{REST: pages.groupby("step").median() - pieces.sum(axis=1)})
 
 
 def level(up, down):

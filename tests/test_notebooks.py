@@ -1,5 +1,6 @@
 """The notebooks run without a warning, and what they show is what they output today."""
 
+import ast
 import json
 import re
 import shutil
@@ -73,6 +74,22 @@ def test_has_fewer_than_15_code_cells(path):
 
 
 @by_notebook
+def test_every_assertion_fails_with_a_sentence(path):
+    nodes = [node for cell in code_cells(read(path)) for node in ast.walk(parsed(cell))]
+    wanting = [
+        ast.unparse(node)
+        for node in nodes
+        if isinstance(node, ast.Assert)
+        and not (node.msg and re.search(r"\w.* .*\.[\"']$", ast.unparse(node.msg)))
+    ]
+    assert wanting == []
+
+
+def parsed(cell):
+    return compile(cell.source, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
+
+
+@by_notebook
 def test_outputs_say_nothing_of_the_machine(path):
     assert OF_THE_MACHINE.findall(str(texts(read(path)))) == []
 
@@ -82,6 +99,14 @@ def test_every_link_leads_to_a_file(path):
     text = "".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
     links = [link for link in re.findall(r"\]\((.*?)\)", text) if "://" not in link]
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_notebook_names_the_pixels_that_the_form_allows():
+    code = (ROOT / "step4_huey" / "accounts" / "pictures.py").read_text(encoding="utf-8")
+    text = str(read(ROOT / "notebooks" / "04_huey.ipynb"))
+    millions = dict(re.findall(r'"(\w+)": (\d+)_000_000', code))
+    assert f"a PNG to {millions['PNG']} million pixels, and a JPEG to {millions['JPEG']}." in text
+    assert text.count(f"beyond {millions['PNG']} megapixels") == 2
 
 
 @pytest.mark.parametrize("name", RECORDED["runs"])
