@@ -80,6 +80,19 @@ def test_recorded_losses_are_those_that_the_readmes_tell_of():
     assert {sum(both) for both in lost("step4_huey", "SIGKILL")} == {record["settings"]["workers"]}
 
 
+def test_page_says_how_the_queues_were_measured():
+    record = json.loads(read("notebooks/data/queues.json"))
+    words = {2: "two", 3: "three"}
+    month = {"2026-11": "November 2026"}[record["date"]]
+    versions = record["versions"]
+    text = (
+        f"on {words[record['cores']]} shared cores with {words[record['workers']]} workers, medians"
+        f" of {words[record['rounds']]} rounds, in {month} with Django {versions['Django']} and Huey"
+        f" {versions['huey']}."
+    )
+    assert text in " ".join(read("PRODUCTION.md").split())
+
+
 def test_table_of_losses_shows_smallest_and_largest():
     runs = [{"mails_lost": mails, "thumbnails_lost": 2} for mails in [3, 0, 1]]
     assert docs.extremes(runs, "mails_lost") == "0 to 3"

@@ -8,7 +8,7 @@ A comment above each fenced block says what it shows:
     <!-- command -->   (written by hand)
 
 and above a table `<!-- demo FILE -->` or `<!-- losses FILE -->`, the file that this command wrote
-with `--json`. Paths start at the root.
+with `--json`, or `<!-- queues FILE -->`. Paths start at the root.
 """
 
 import argparse
@@ -22,12 +22,15 @@ from statistics import median
 from .catalogue import ROOT, STEPS
 
 FENCED = re.compile(r"<!-- (\w+)([^\n]*) -->\n(```\w*\n)(.*?)(```\n)", re.DOTALL)
-TABLE = re.compile(r"<!-- (demo|losses) (\S+) -->\n\n((?:\|.*\n)*)")
+TABLE = re.compile(r"<!-- (demo|losses|queues) (\S+) -->\n\n((?:\|.*\n)*)")
+
+
+PAGES = ["README.md", "PRODUCTION.md"]
 
 
 def readmes():
-    """Return the paths of the READMEs: the root's and each step's."""
-    return [ROOT / "README.md", *(step.folder / "README.md" for step in STEPS)]
+    """Return the paths of the pages that are kept in step: the root's, and each step's README."""
+    return [*(ROOT / name for name in PAGES), *(step.folder / "README.md" for step in STEPS)]
 
 
 def regenerated(text):
@@ -44,7 +47,7 @@ def regenerated_block(match):
 
 def regenerated_table(match):
     kind, path, _ = match.groups()
-    show = {"demo": demo_table, "losses": losses_table}[kind]
+    show = {"demo": demo_table, "losses": losses_table, "queues": queues_table}[kind]
     return f"<!-- {kind} {path} -->\n\n{show(json.loads(read(path)))}"
 
 
@@ -101,6 +104,26 @@ def losses_table(record):
             for runs in (record["lost"][step.name][way] for way in ways)
         ]
         lines.append(f"| [`{step.name}`]({step.name}/) | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def queues_table(record):
+    """Return what was measured of several queues as a Markdown table."""
+    lines = [
+        "| queue | to queue a task | 1,000 empty tasks | an idle worker has one after | idle CPU |"
+        f" unfinished after SIGKILL, of {record['tasks_queued_at_the_kill']} |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for queue in record["queues"]:
+        cells = [
+            queue["name"],
+            f"{queue['queue_microseconds']} µs",
+            f"{queue['thousand_tasks_seconds']:.2f} s",
+            f"{queue['pickup_milliseconds']:g} ms",
+            f"{queue['idle_cpu_percent']:g} %",
+            ", ".join(filter(None, [str(queue["unfinished"]), queue["note"]])),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,199 @@
+"""Questions about running tasks, each answered by a test of that name; PRODUCTION.md links here."""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from huey import SqliteHuey
+from huey.exceptions import HueyException
+
+from tools.catalogue import BY_NUMBER
+from tools.docs import read
+from tools.manage import manage
+from tools.sites import running_site
+
+from .conftest import VisitedSite, migrated_database
+from .test_contract import wait_for
+
+STEP_3, STEP_4, STEP_5 = (BY_NUMBER[number] for number in [3, 4, 5])
+
+
+# What a task's changed signature does to the tasks that wait
+
+
+def send_to(user_id):
+    return f"sent to {user_id}"
+
+
+def send_in(user_id, language):
+    return f"sent to {user_id} in {language}"
+
+
+def send_in_english(user_id, language="English"):
+    return send_in(user_id, language)
+
+
+@pytest.fixture
+def queue_with_a_waiting_task(tmp_path):
+    """A queue's file; the task in it was queued by the code before a deployment."""
+    path = tmp_path / "huey.sqlite3"
+    deployed(path, send_to)(7)
+    return path
+
+
+def deployed(path, function, name="send_welcome_email"):
+    """Return the function as a task of a process that has just started, on the queue's file."""
+    huey = SqliteHuey(filename=path)
+    return huey.task(name=name)(function)
+
+
+def run_waiting(task):
+    """Run the task that waits as a worker would; return its result, or the error it raised."""
+    try:
+        result = task.huey.execute(task.huey.dequeue())
+    except HueyException as error:
+        result = error
+    assert task.huey.pending_count() == 0
+    return result
+
+
+def test_task_that_waits_fails_when_its_function_asks_for_a_new_argument(
+    queue_with_a_waiting_task, caplog
+):
+    assert run_waiting(deployed(queue_with_a_waiting_task, send_in)) is None
+    assert "missing 1 required positional argument: 'language'" in caplog.text
+
+
+def test_task_that_waits_runs_when_the_new_argument_has_a_default(queue_with_a_waiting_task):
+    task = deployed(queue_with_a_waiting_task, send_in_english)
+    assert run_waiting(task) == "sent to 7 in English"
+
+
+def test_task_that_waits_is_lost_when_its_function_was_renamed(queue_with_a_waiting_task):
+    error = run_waiting(deployed(queue_with_a_waiting_task, send_to, name="welcome"))
+    assert "send_welcome_email not found in TaskRegistry" in str(error)
+
+
+# Where a task may be imported
+
+
+def python(step, tmp_path, code):
+    """Return what a Python in the step's folder says that knows the settings, and nothing else."""
+    variables = {"DJANGO_SETTINGS_MODULE": "config.settings", "VAR_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    options = {"cwd": step.folder, "env": os.environ | variables}
+    return subprocess.run(command, capture_output=True, encoding="utf-8", **options)
+
+
+def test_tasks_cannot_be_imported_before_the_apps_are_ready(tmp_path):
+    result = python(STEP_4, tmp_path, "import accounts.tasks")
+    assert "AppRegistryNotReady: Apps aren't loaded yet." in result.stderr
+
+
+def test_tasks_can_be_imported_after_setup(tmp_path):
+    code = "import django; django.setup(); from accounts.tasks import send_welcome_email"
+    assert python(STEP_4, tmp_path, code).stderr == ""
+
+
+def test_receivers_imported_at_the_top_of_apps_py_stop_the_site(tmp_path):
+    folder = tmp_path / STEP_4.name
+    shutil.copytree(STEP_4.folder, folder, ignore=shutil.ignore_patterns("var", "__pycache__"))
+    apps = folder / "accounts" / "apps.py"
+    text = apps.read_text(encoding="utf-8")
+    apps.write_text(f"from . import signals  # noqa: F401\n{text}", encoding="utf-8")
+    result = subprocess.run(manage("check"), cwd=folder, capture_output=True, encoding="utf-8")
+    assert "AppRegistryNotReady: Apps aren't loaded yet." in result.stderr
+
+
+# How many mails step 3 sends at once
+
+
+def test_each_process_of_a_server_has_a_pool_of_its_own(standins, tmp_path):
+    """Two servers of one site, as the worker processes of a production server are."""
+    standins.control(joke_failure="hang")
+    options = {"kind": VisitedSite, "SILENCE_SECONDS": 60, "CONVERSATION_SECONDS": 60}
+    with (
+        running_site(STEP_3, standins, tmp_path / "var", **options) as first,
+        running_site(STEP_3, standins, tmp_path / "var", **options) as second,
+    ):
+        log, begun, queued = first.timing_log(), Counter(), Counter()
+
+        def all_pools_are_full():
+            for record in log.new_records(with_begun=True):
+                begun[record["process"]] += record["event"] == "fetch joke"
+                queued[record["process"]] += record["event"] == "queue" and bool(record["end"])
+            return sum(queued.values()) == 12 and sum(begun.values()) >= 8
+
+        for site in [first, second]:
+            for _ in range(6):
+                assert site.visitor().sign_up().status_code == 302
+        wait_for(all_pools_are_full)
+        assert sorted(begun.values()) == [4, 4]
+
+
+# What PRODUCTION.md shows
+
+
+def block(language):
+    [text] = re.findall(rf"```{language}\n(.*?)```", read("PRODUCTION.md"), re.DOTALL)
+    return text
+
+
+def test_what_to_watch_counts_the_jobs_that_nobody_does(tmp_path):
+    (tmp_path / "db.sqlite3").write_bytes(migrated_database(STEP_5))
+    past = datetime.now(UTC) - timedelta(hours=1)
+    rows = [{"due_at": None}, {"due_at": past}, {"due_at": past}, {}]
+    code = f"import datetime\nfrom outbox.models import Job\nfor row in {rows}:\n"
+    code += "    Job.objects.create(work='welcome', key='1', **row)\n"
+    command = manage("shell", "--no-imports", "--command", code + block("python"))
+    variables = os.environ | {"VAR_DIR": str(tmp_path)}
+    result = subprocess.run(
+        command, cwd=STEP_5.folder, env=variables, capture_output=True, encoding="utf-8"
+    )
+    assert result.stdout.split() == ["given_up=1", "late=2"], result.stderr
+
+
+@pytest.fixture
+def unit():
+    parser = configparser.ConfigParser()
+    parser.optionxform = str
+    parser.read_string(block("ini"))
+    return parser
+
+
+def test_systemd_unit_lets_the_workers_finish(unit):
+    service, settings = unit["Service"], read("step5_outbox/config/settings.py")
+    [limit] = re.findall(r'"CONVERSATION_SECONDS", default=([\d.]+)', settings)
+    assert service["KillSignal"] == "SIGINT"  # on which Huey finishes what runs
+    assert int(service["TimeoutStopSec"]) > 2 * float(limit)  # the joke, then the mail
+    assert service["Restart"] == "always"
+
+
+def test_systemd_unit_starts_a_command_that_exists(unit, tmp_path):
+    *_, name = unit["Service"]["ExecStart"].split()
+    result = subprocess.run(
+        manage(name, "--help"),
+        cwd=STEP_5.folder,
+        env=os.environ | {"VAR_DIR": str(tmp_path)},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert "number of worker threads" in " ".join(result.stdout.split()), result.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
+def test_systemd_accepts_the_unit(unit, tmp_path):
+    text = block("ini").replace("/srv/site/.venv/bin/python", sys.executable)
+    path = tmp_path / "consumer.service"
+    path.write_text(text, encoding="utf-8")
+    result = subprocess.run(
+        ["systemd-analyze", "verify", path], capture_output=True, encoding="utf-8"
+    )
+    said = [line for line in result.stderr.splitlines() if path.name in line]
+    assert (said, result.returncode) == ([], 0), result.stderr
