@@ -26,6 +26,7 @@ COMMANDS = {
     "losses": ("losses", ["workshop.txt"], "stop each step with work under way; count the losses"),
     "record": ("record", ["workshop.txt"], "record anew what the notebooks plot"),
     "screenshots": ("screenshots", ["workshop.txt", "browser.txt"], "make screenshots/ anew"),
+    "slides": ("slides", ["workshop.txt"], "write the instructor's slides as one HTML file"),
     "control": ("control", ["workshop.txt"], "make the stand-ins slow, failing or healthy"),
     "standins": ("standins", ["workshop.txt"], "start only the stand-in joke API and mail server"),
 }

@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tools import slides
 from tools.browser import NoBrowser, open_browser
 from tools.catalogue import BY_NUMBER
 from tools.sites import running_site
@@ -28,6 +29,13 @@ LANES = {  # how many pieces of which work a sign-up's lanes show, the request's
     4: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
     5: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
 }
+# Of a slide: what is wider or higher than its place, and what is too small to be read from afar.
+TOO_LARGE = """slide => [slide, ...slide.querySelectorAll("*")]
+    .filter(e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)
+    .filter(e => getComputedStyle(e).display != "inline").map(e => e.outerHTML.slice(0, 80))"""
+TOO_SMALL = """slide => [...slide.querySelectorAll("p, li, td, pre, img")]
+    .filter(e => e.tagName == "IMG" ? e.width < e.naturalWidth || e.height < e.naturalHeight
+        : parseFloat(getComputedStyle(e).fontSize) < 18).map(e => e.outerHTML.slice(0, 80))"""
 DONE = ["[data-picture=done]", "[data-welcome=done]"]
 expect.set_options(timeout=30_000)  # a limit for what never happens, not a speed that is tested
 
@@ -272,3 +280,25 @@ def test_profile_can_be_printed(site, open_page, picture):
     expect(page.locator(".bar").first).to_have_css("print-color-adjust", "exact")
     expect(page.locator(".swatch").first).to_have_css("print-color-adjust", "exact")
     assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
+
+
+def test_slides_fit_a_projector_and_turn_by_keys(browser, tmp_path):
+    path = tmp_path / "slides.html"
+    path.write_bytes(slides.page())
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.goto(path.as_uri())
+    count = page.locator("section").count()
+    for number in range(1, count + 1):
+        slide = page.locator("section:visible")
+        expect(slide).to_have_id(str(number))
+        assert slide.evaluate(TOO_LARGE) == []
+        assert slide.evaluate(TOO_SMALL) == []
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Home")
+    expect(page.locator("section:visible")).to_have_id("1")
+    expect(page.locator("blockquote:visible")).to_have_count(0)
+    page.keyboard.press("n")
+    expect(page.locator("blockquote:visible")).to_have_count(1)
+    page.emulate_media(media="print")
+    expect(page.locator("section:visible")).to_have_count(count)
+    page.close()

@@ -86,9 +86,9 @@ def test_page_says_how_the_queues_were_measured():
     month = {"2026-11": "November 2026"}[record["date"]]
     versions = record["versions"]
     text = (
-        f"on {words[record['cores']]} shared cores with {words[record['workers']]} workers, medians"
-        f" of {words[record['rounds']]} rounds, in {month} with Django {versions['Django']} and Huey"
-        f" {versions['huey']}."
+        f"on {words[record['cores']]} shared cores with {words[record['workers']]} workers,"
+        f" medians of {words[record['rounds']]} rounds, in {month} with Django"
+        f" {versions['Django']} and Huey {versions['huey']}."
     )
     assert text in " ".join(read("PRODUCTION.md").split())
 
