@@ -6,6 +6,7 @@ from statistics import median
 
 import pytest
 
+import timing_log
 from tools import docs
 from tools.catalogue import ROOT, STEPS
 from tools.docs import read, readmes, regenerated
@@ -33,6 +34,9 @@ def test_every_link_leads_to_a_file(path):
     links = [link for link in re.findall(r"\]\((.*?)\)", text) if "://" not in link]
     missing = [link for link in links if not (path.parent / link.partition("#")[0]).exists()]
     assert missing == []
+    anchors = [link[1:] for link in links if link.startswith("#")]
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    assert set(anchors) <= {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
 
 
 @by_readme
@@ -40,6 +44,29 @@ def test_every_command_exists(path):
     commands = re.findall(r"python workshop\.py ([\w-]+)", path.read_text(encoding="utf-8"))
     launcher = read("workshop.py")
     assert [name for name in commands if f'"{name}"' not in launcher] == []
+
+
+def test_every_option_that_the_instructor_is_told_of_exists():
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
+    options = set(re.findall(r"(?<!-)--[a-z][\w-]+", read("INSTRUCTOR.md")))
+    assert {option for option in options if f'"{option}"' not in code} == set()
+
+
+def test_timetables_add_up():
+    _, *parts = re.split(r"^### ", read("INSTRUCTOR.md").partition("## Prepare")[0], flags=re.M)
+    for part in parts:
+        [total] = re.findall(r"(\d+) minutes\n", part)
+        assert sum(map(int, re.findall(r"\| (\d+) \|", part))) == int(total)
+
+
+def test_instructor_is_told_the_recorded_time_of_a_full_room():
+    burst = timing_log.load("burst_step4_2")
+    visitors, seconds = len(timing_log.sign_ups(burst)), timing_log.drained(burst)
+    each = seconds / visitors
+    text = " ".join(read("INSTRUCTOR.md").split())
+    assert f"two workers need about {each:.0f} s for each visitor" in text
+    assert f"done after about {round(30 * each, -1):.0f} s" in text
+    assert f"(recorded: {visitors} visitors within a second, done after {seconds:.0f} s)" in text
 
 
 def test_recorded_run_shows_the_staircase():
