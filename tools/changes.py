@@ -44,7 +44,12 @@ OWN = {
     "step2_signals": ["README.md", "tests/test_signals.py", "tests/test_traps.py"],
     "step3_threading": ["README.md", "tests/test_threading.py", "tests/test_traps.py"],
     "step4_huey": ["README.md", "tests/test_huey.py", "tests/test_traps.py"],
-    "step5_outbox": ["README.md", "tests/test_admin.py", "tests/test_outbox.py", "tests/test_traps.py"],
+    "step5_outbox": [
+        "README.md",
+        "tests/test_admin.py",
+        "tests/test_outbox.py",
+        "tests/test_traps.py",
+    ],
 }
 # How many lines may change from the step before, tests, migrations and README aside.
 MOST_LINES = {
