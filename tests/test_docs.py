@@ -13,6 +13,7 @@ from tools.docs import read, readmes, regenerated
 from tools.losses import WAYS
 
 by_readme = pytest.mark.parametrize("path", readmes(), ids=lambda p: p.relative_to(ROOT).as_posix())
+by_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 DEMO = "notebooks/data/demo.json"
 
 
@@ -67,6 +68,55 @@ def test_instructor_is_told_the_recorded_time_of_a_full_room():
     assert f"two workers need about {each:.0f} s for each visitor" in text
     assert f"done after about {round(30 * each, -1):.0f} s" in text
     assert f"(recorded: {visitors} visitors within a second, done after {seconds:.0f} s)" in text
+
+
+@by_step
+def test_every_trap_names_the_tests_that_show_it(step):
+    text = read(f"{step.name}/README.md")
+    traps = re.findall(r"^- \*\*.*?(?=^- |^\n)", section(text, "Traps"), re.DOTALL | re.MULTILINE)
+    assert len(traps) >= 3
+    assert [trap for trap in traps if "`test_" not in trap] == []
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert names_of_tests(step.folder / "tests" / "test_traps.py") <= named
+    assert named <= set.union(*map(names_of_tests, step.folder.glob("tests/test_*.py")))
+
+
+def section(text, title):
+    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)[1]
+
+
+def names_of_tests(path):
+    return set(re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+WORDS = [
+    *["transaction", "commit", "rollback", "5xx"],  # step 1
+    *["signal", "receiver", "autocommit"],
+    *["SIGINT", "SIGTERM", "SIGKILL"],
+    *["consumer", "task", "broker", "worker"],
+    *["job", "transactional outbox", "lease", "fencing"],
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_new_word_is_explained_where_a_lesson_uses_it_first(word):
+    lessons = "".join(body(read(f"{step.name}/README.md")) for step in STEPS)
+    first = re.search(rf"(\*?)\b{word}s?\b(\*?)", lessons)
+    assert first.groups() == ("*", "*"), lessons[first.start() - 50 : first.end() + 50]
+
+
+def body(text):
+    """Return what a README says below its title and the list of what one learns, code aside."""
+    text = docs.FENCED.sub("", text)
+    text = re.sub(r"\A# .*?\n\n(?!- |What)", "", text, flags=re.DOTALL)
+    return re.sub(r"`[^`]*`|\]\(.*?\)", "", text)  # nor the addresses of links
+
+
+def test_minutes_of_the_steps_are_the_same_in_both_places():
+    minutes = dict(re.findall(r"^\| \[`(\w+)`\]\(.*\| (\d+) \|$", read("README.md"), re.MULTILINE))
+    for step in STEPS:
+        text = read(f"{step.name}/README.md")
+        assert f"What you will learn, in about {minutes[step.name]} minutes:" in text
 
 
 def test_recorded_run_shows_the_staircase():
