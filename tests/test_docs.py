@@ -7,13 +7,15 @@ from statistics import median
 import pytest
 
 import timing_log
-from tools import docs
+from tools import docs, downloads
 from tools.catalogue import ROOT, STEPS
 from tools.docs import read, readmes, regenerated
 from tools.losses import WAYS
+from workshop import COMMANDS
 
 by_readme = pytest.mark.parametrize("path", readmes(), ids=lambda p: p.relative_to(ROOT).as_posix())
 by_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+INSTALLED = COMMANDS["demo"][1]  # by the first run
 DEMO = "notebooks/data/demo.json"
 
 
@@ -117,6 +119,33 @@ def test_minutes_of_the_steps_are_the_same_in_both_places():
     for step in STEPS:
         text = read(f"{step.name}/README.md")
         assert f"What you will learn, in about {minutes[step.name]} minutes:" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "locks", "installed"),
+    [
+        ("The first run downloads some {} MB", COMMANDS["demo"][1], []),
+        (
+            "open the notebooks in JupyterLab ({} MB the first time)",
+            COMMANDS["notebooks"][1],
+            INSTALLED,
+        ),
+        ("every test (some minutes, and {} MB the first time)", COMMANDS["test"][1], INSTALLED),
+    ],
+)
+def test_readme_says_the_recorded_megabytes(words, locks, installed):
+    megabytes = round(downloads.megabytes(locks, installed), -1)
+    assert words.format(f"{megabytes:.0f}") in " ".join(read("README.md").split())
+
+
+def test_recorded_downloads_are_those_of_the_locks():
+    record = json.loads(read("requirements/downloads.json"))
+    for lock, files in record.items():
+        pins = read(f"requirements/{lock}").replace("-", "_")
+        for name in files:
+            package, version = name.removesuffix(".tar.gz").split("-")[:2]
+            assert f"{package}=={version}" in pins, "run: python -m tools.downloads"
+    assert set(record) == {path.name for path in downloads.REQUIREMENTS.glob("*.txt")}
 
 
 def test_recorded_run_shows_the_staircase():
