@@ -18,7 +18,7 @@ from .services import resize_profile_image, send_welcome_email
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_up(request):
     if request.user.is_authenticated:
-        return redirect("home")
+        return render(request, "accounts/signed_in.html")
     form = SignUpForm(request.POST or None, request.FILES or None)
     if form.is_valid():
         try:

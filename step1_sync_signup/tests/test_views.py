@@ -1,3 +1,4 @@
+import re
 import tempfile
 
 import pytest
@@ -57,10 +58,13 @@ def test_lost_race_is_an_error_at_the_field(client, monkeypatch, field, changed)
     assert User.objects.count() == 1
 
 
-def test_who_is_signed_in_is_sent_home(client, db):
+def test_who_is_signed_in_is_told_so_and_may_log_out(client, db):
     sign_up(client)
-    assertRedirects(client.get(reverse("sign_up")), reverse("home"))
-    assertRedirects(client.post(reverse("sign_up"), sign_up_data()), reverse("home"))
+    for answer in [client.get(reverse("sign_up")), client.post(reverse("sign_up"), sign_up_data())]:
+        assertContains(answer, "You are signed in as ada")
+    [back] = re.findall(r'name="next" value="(.*)"', answer.content.decode())
+    assertRedirects(client.post(reverse("logout"), {"next": back}), reverse("sign_up"))
+    assertContains(client.get(back), 'type="file"')
 
 
 @pytest.mark.django_db

@@ -15,7 +15,7 @@ from .models import Profile
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_up(request):
     if request.user.is_authenticated:
-        return redirect("home")
+        return render(request, "accounts/signed_in.html")
     form = SignUpForm(request.POST or None, request.FILES or None)
     if form.is_valid():
         try:

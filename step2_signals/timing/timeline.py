@@ -2,7 +2,7 @@ import time
 
 from .log import records_of
 
-ABANDONED = 600  # seconds; no piece of work takes so long, so whoever was at it has been killed
+ABANDONED = 60  # seconds; no piece of work takes so long, so whoever was at it has been killed
 
 
 class Timeline:
