@@ -10,6 +10,7 @@ import timing_log
 from tools import docs, downloads
 from tools.catalogue import ROOT, STEPS
 from tools.docs import read, readmes, regenerated
+from tools.environment import MEGABYTES
 from tools.losses import WAYS
 from workshop import COMMANDS
 
@@ -136,6 +137,13 @@ def test_minutes_of_the_steps_are_the_same_in_both_places():
 def test_readme_says_the_recorded_megabytes(words, locks, installed):
     megabytes = round(downloads.megabytes(locks, installed), -1)
     assert words.format(f"{megabytes:.0f}") in " ".join(read("README.md").split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_launcher_announces_the_recorded_megabytes(name):
+    locks = COMMANDS[name][1]
+    announced = sum(MEGABYTES[lock] for lock in locks)
+    assert announced == pytest.approx(downloads.megabytes(locks), rel=0.1)
 
 
 def test_recorded_downloads_are_those_of_the_locks():
