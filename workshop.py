@@ -7,7 +7,8 @@ It runs before anything is installed: standard library only. This file parses on
 import os
 import sys
 
-# command: (its module in tools/, the locks in requirements/ that it needs, what it does)
+# command: (its module in tools/, the locks in requirements/ that it needs, what it does). Without
+# locks it runs on the Python that runs this, and imports the standard library only.
 COMMANDS = {
     "demo": ("demo", ["workshop.txt"], "sign users up in all five steps and compare the times"),
     "run": ("run", ["workshop.txt"], "run one step (1 to 5) for following along, with code reload"),
@@ -21,14 +22,15 @@ COMMANDS = {
         ["workshop.txt", "notebooks.txt", "jupyterlab.txt"],
         "open the notebooks in JupyterLab; --update executes them instead",
     ),
-    "docs": ("docs", ["workshop.txt"], "say which README is out of date; --update rewrites it"),
-    "copy-down": ("copy_down", ["workshop.txt"], "carry an edit of a shared file to later steps"),
+    "docs": ("docs", [], "say which README is out of date; --update rewrites it"),
+    "copy-down": ("copy_down", [], "carry an edit of a shared file to later steps"),
     "losses": ("losses", ["workshop.txt"], "stop each step with work under way; count the losses"),
     "record": ("record", ["workshop.txt"], "record anew what the notebooks plot"),
     "screenshots": ("screenshots", ["workshop.txt", "browser.txt"], "make screenshots/ anew"),
     "slides": ("slides", ["workshop.txt"], "write the instructor's slides as one HTML file"),
     "control": ("control", ["workshop.txt"], "make the stand-ins slow, failing or healthy"),
     "standins": ("standins", ["workshop.txt"], "start only the stand-in joke API and mail server"),
+    "install": (None, ["workshop.txt"], "install what the other commands need, and nothing else"),
 }
 ROOT = os.path.dirname(os.path.abspath(__file__))
 
@@ -43,6 +45,8 @@ def usage():
 
 def path_of(module):
     """Return the path of a module in tools/, which may be a package."""
+    if not module:
+        return "tools/__init__.py"
     package = "tools/" + module
     is_package = os.path.isdir(os.path.join(ROOT, package))
     return package + "/__main__.py" if is_package else package + ".py"
@@ -65,19 +69,28 @@ def main(arguments):
             "install one and name it, as in 'python3.13 workshop.py " + name + "' "
             "(on Windows 'py -3.13 workshop.py " + name + "')"
         )
+    check_is_complete(["tools/arguments.py", "tools/catalogue.py", "tools/environment.py"])
+    sys.path.insert(0, ROOT)  # PYTHONSAFEPATH keeps it out
+    from tools import arguments as parsers
+    from tools import environment
+
+    options = parsers.parse(name, arguments[1:])  # which ends here if they make no sense
     module, locks, _ = COMMANDS[name]
-    needed = ["tools/environment.py", path_of(module)]
-    needed += ["requirements/" + lock for lock in locks]
-    missing = [path for path in needed if not os.path.isfile(os.path.join(ROOT, path))]
+    if options:
+        locks = parsers.needed(name, options)
+    check_is_complete([path_of(module)] + ["requirements/" + lock for lock in locks])
+    wheels = getattr(options, "wheels", None)
+    return environment.run(name, module, locks, arguments[1:], wheels)
+
+
+def check_is_complete(paths):
+    """Exit with one line if one of the clone's files is not there."""
+    missing = [path for path in paths if not os.path.isfile(os.path.join(ROOT, path))]
     if missing:
         sys.exit(
             "workshop.py: this clone looks incomplete: it has no " + ", ".join(missing) + "; "
             "try 'git restore .', or clone again"
         )
-    sys.path.insert(0, ROOT)  # PYTHONSAFEPATH keeps it out
-    from tools import environment
-
-    return environment.run(module, locks, arguments[1:])
 
 
 if __name__ == "__main__":

@@ -210,22 +210,6 @@ def answers(url):
         return False
 
 
-@pytest.mark.parametrize(("name", "status"), [("run", 1), ("test_all", 2)])
-def test_step_that_is_not_there_is_said_in_one_line(name, status):
-    result = subprocess.run(command(name, "6"), cwd=ROOT, capture_output=True, encoding="utf-8")
-    assert result.returncode == status
-    assert result.stderr == "There is no step '6': the steps are 1, 2, 3, 4 and 5.\n"
-
-
-def test_port_that_cannot_be_is_said_in_one_line():
-    result = subprocess.run(
-        command("run", "1", "--base-port=70000"), cwd=ROOT, capture_output=True, encoding="utf-8"
-    )
-    assert result.returncode == 1
-    assert "Port 70001 can't be used" in result.stderr
-    assert "Traceback" not in result.stderr
-
-
 def test_control_changes_the_stand_ins_and_says_what_is_set(standins):
     url = f"--url={standins.http_url}"
 

@@ -19,10 +19,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from workshop import COMMANDS
+
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 300  # seconds, for what never happens
+LAUNCHER = ["__init__", "arguments", "catalogue", "environment"]  # all that it needs of tools/
 posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX signals and file layout")
 
+DONE = "workshop.py demo: done.\n"
 REPORT = """
 import json, os, sys, tiny
 seen = {"tiny": tiny.VERSION, "prefix": sys.prefix, "cwd": os.getcwd(), "arguments": sys.argv[1:],
@@ -160,7 +164,7 @@ def make_clone(folder):
     (root / "tools").mkdir(parents=True)
     (root / "requirements").mkdir()
     wheels.mkdir()
-    for name in ("workshop.py", "tools/__init__.py", "tools/environment.py"):
+    for name in ("workshop.py", *(f"tools/{module}.py" for module in LAUNCHER)):
         shutil.copy(ROOT / name, root / name)
     (root / "tools" / "demo.py").write_text(REPORT, encoding="utf-8")
     (root / "tools" / "test_all.py").write_text(REPORT, encoding="utf-8")
@@ -180,7 +184,7 @@ def clone(tmp_path):
 def built(tmp_path_factory):
     """A clone after its first run; for reading only."""
     clone = make_clone(tmp_path_factory.mktemp("built"))
-    clone.first_run = clone.run("demo", "--fast", "two words")
+    clone.first_run = clone.run("demo", "--json", "two words")
     assert clone.first_run.returncode == 0, clone.first_run.stderr
     return clone
 
@@ -215,9 +219,11 @@ def test_first_run_installs_the_lock_and_runs_the_command_in_the_clone(built):
     assert seen["tiny"] == "1.0"
     assert Path(seen["prefix"]) == built.venv
     assert Path(seen["cwd"]) == built.root
-    assert seen["arguments"] == ["--fast", "two words"]
+    assert seen["arguments"] == ["--json", "two words"]
     assert seen["utf8"] == 1
     assert "Downloading workshop.txt" in built.first_run.stderr
+    assert "anew" not in built.first_run.stderr
+    assert built.first_run.stderr.endswith(DONE)
 
 
 def test_second_run_says_nothing_and_calls_no_pip(ready):
@@ -225,7 +231,7 @@ def test_second_run_says_nothing_and_calls_no_pip(ready):
     pip.write_text("raise SystemExit('pip was called')", encoding="utf-8")
     log = ready.log.stat().st_mtime_ns
     result = ready.run("demo")
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, DONE)
     assert ready.log.stat().st_mtime_ns == log
 
 
@@ -238,8 +244,10 @@ def test_callers_python_variables_do_not_reach_the_command(ready, tmp_path):
     assert str(tmp_path) not in json.loads(result.stdout)["path"]
 
 
-def test_exit_status_is_passed_on(ready):
-    assert ready.run("demo", STATUS="41").returncode == 41
+def test_exit_status_is_passed_on_and_said(ready):
+    result = ready.run("demo", STATUS="41")
+    assert result.returncode == 41
+    assert result.stderr == "workshop.py demo: failed (exit status 41).\n"
 
 
 def test_changed_lock_is_installed(ready):
@@ -257,6 +265,7 @@ def test_another_python_gets_a_new_environment(ready):
     leftover.mkdir()
     result = ready.run("demo")
     assert result.returncode == 0, result.stderr
+    assert f".venv is of older, and this is {stamp['python']}: making it anew." in result.stderr
     assert not leftover.exists()
     assert json.loads(ready.stamp.read_text(encoding="utf-8")) == stamp
 
@@ -270,7 +279,7 @@ def test_killed_while_installing_makes_the_environment_anew(ready):
     assert not ready.stamp.exists()
     result = ready.run("demo")
     assert json.loads(result.stdout)["tiny"] == "2.0"
-    assert "Making .venv" in result.stderr
+    assert ".venv is unfinished, or its Python is gone: making it anew." in result.stderr
     assert len(list(ready.packages.glob("tiny_data/*.txt"))) == 2000
 
 
@@ -282,7 +291,7 @@ def test_killed_while_downloading_leaves_everything_as_it_was(ready, tmp_path):
         kill_all(launcher)
     ready.lock.write_text("tiny==1.0\n", encoding="utf-8")
     result = ready.run("demo")
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, DONE)
 
 
 @posix_only
@@ -320,7 +329,7 @@ def test_no_network_leaves_the_other_commands_working(ready, no_network):
         (ready.lock.parent / lock).write_text("absent==1.0\n")
     assert "connect to a network" in ready.run("test", **no_network).stderr
     result = ready.run("demo", **no_network)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, DONE)
 
 
 def test_two_launchers_at_once_install_only_once(clone):
@@ -421,6 +430,44 @@ def test_unknown_command_is_named_and_the_list_follows(clone):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["test", "9"], 2, "There is no step '9': the steps are 1, 2, 3, 4 and 5."),
+        (["run"], 2, "required: step"),
+        (["demo", "--signups=none"], 2, "'none' is not a whole number from 1 to 100000"),
+        (["demo", "--base-port=70000"], 2, "'70000' is not a whole number from 1 to 65510"),
+        (["install", "demo", "tests"], 2, "invalid choice: 'tests'"),
+        (["install", "--wheels=nowhere"], 2, "there is no folder 'nowhere'"),
+        (["notebooks", "--help"], 0, "usage: workshop.py notebooks"),
+    ],
+)
+def test_arguments_are_checked_before_anything_is_made(clone, arguments, status, said):
+    result = clone.run(*arguments)
+    assert result.returncode == status
+    assert said in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    assert not clone.venv.exists()
+
+
+def test_steps_tests_need_no_browser_and_no_notebooks(ready):
+    (ready.lock.parent / "tests.txt").write_text("tiny==1.0\n", encoding="utf-8")
+    for lock in ["browser.txt", "notebooks.txt", "jupyterlab.txt"]:
+        (ready.lock.parent / lock).write_text("absent==1.0\n", encoding="utf-8")
+    result = ready.run("test", "2")
+    assert json.loads(result.stdout)["arguments"] == ["2"], result.stderr
+    assert "workshop.py test: done." in result.stderr
+    assert ready.run("test").returncode == 1
+
+
+@pytest.mark.parametrize("name", [name for name, (_, locks, _) in COMMANDS.items() if not locks])
+def test_command_without_a_lock_needs_no_packages(name):
+    code = f"import sys; sys.path.insert(0, sys.argv[1]); import tools.{COMMANDS[name][0]}"
+    bare = [sys.executable, "-I", "-S", "-c", code, ROOT]
+    result = subprocess.run(bare, capture_output=True, encoding="utf-8")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
     "missing", ["requirements/workshop.txt", "requirements", "tools/demo.py", "tools"]
 )
 def test_incomplete_clone_is_told_in_one_line(clone, missing):
@@ -441,11 +488,11 @@ def test_folder_that_cannot_be_written_is_told_in_one_line(clone):
 @posix_only
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_is_passed_on_and_the_command_waited_for(ready, number):
-    with ready.start("run") as launcher:
+    with ready.start("run", "1") as launcher:
         command = pid_in(ready.root / "pid")
         launcher.send_signal(number)
         said, _ = launcher.communicate(timeout=LIMIT)
-    assert (launcher.returncode, said) == (7, "")
+    assert (launcher.returncode, said) == (7, "workshop.py run: stopped (exit status 7).\n")
     assert not alive(command)
     assert (ready.root / "came").read_text() == number.name
 
@@ -453,7 +500,7 @@ def test_signal_is_passed_on_and_the_command_waited_for(ready, number):
 @posix_only
 def test_ctrl_c_in_a_terminal_reaches_the_command_once(ready):
     terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-    command = ready.command("run")
+    command = ready.command("run", "1")
     command["args"] = [sys.executable, "-c", terminal, *map(str, command["args"])]
     with subprocess.Popen(**command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         pid = pid_in(ready.root / "pid")

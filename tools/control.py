@@ -1,30 +1,16 @@
 """Make the joke API or the mail server of the running stand-ins slow, or fail, or well again."""
 
-import argparse
 import json
 import sys
 
 import requests
 
-EXAMPLES = """examples:
-  python workshop.py control                        what is set
-  python workshop.py control mail_failure=5xx       the mail server refuses every mail
-  python workshop.py control joke_delay=2           the joke API takes two seconds
-  python workshop.py control mail_failure=null      the mail server is well again
-"""
+from . import arguments
 
 
-def main(arguments=None):
+def main(argv=None):
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="workshop.py control",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="what to set")
-    parser.add_argument("--url", default="http://127.0.0.1:8010", help="of the stand-ins")
-    options = parser.parse_args(arguments)
+    options = arguments.parse("control", argv)
     with requests.Session() as session:
         session.trust_env = False  # no proxy leads to this machine
         url = f"{options.url}/control"

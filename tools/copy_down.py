@@ -4,20 +4,19 @@ What was edited is what differs from the last commit. Nothing is written if a co
 would replace was itself edited, differently.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
 from itertools import chain
 
+from .arguments import parse
 from .catalogue import ROOT, STEPS
 from .changes import may_change
 
 
 def main(arguments=None):
     """Run the command; return 1 if an edit can't be carried without losing another."""
-    parser = argparse.ArgumentParser(prog="workshop.py copy-down", description=__doc__)
-    parser.parse_args(arguments)
+    parse("copy-down", arguments)
     try:
         return copy_down(ROOT)
     except (OSError, subprocess.CalledProcessError) as error:

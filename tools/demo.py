@@ -1,6 +1,5 @@
 """Sign real users up through all five steps, and show what the visitors waited for."""
 
-import argparse
 import math
 import os
 import signal
@@ -16,20 +15,21 @@ from uuid import uuid4
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from .arguments import parse
 from .catalogue import STEPS
 from .figures import summary, table, write_json
 from .processes import StartError, check_port_is_free
 from .race import Lane, RaceHandler, Races
 from .sites import running_sites, start_standins
 from .visitor import PASSWORD, SignUpRefused, make_picture
-from .web import POLL, add_host_option, listen, printable, serve, warning
+from .web import POLL, listen, printable, serve, warning
 
 THREADS = 24  # two a step, six for a race and its kills, and none of them ever waits for another
 
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    options = parse(arguments)
+    options = parse("demo", arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(highlight=False)
     try:
@@ -40,35 +40,6 @@ def main(arguments=None):
     except KeyboardInterrupt:
         console.print("Stopped.")
         return 130
-
-
-def parse(arguments):
-    parser = argparse.ArgumentParser(prog="workshop.py demo", description=__doc__)
-    parser.add_argument("--signups", type=positive, default=3, metavar="N", help="per step (3)")
-    parser.add_argument("--once", action="store_true", help="stop when the table is printed")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument(
-        "--base-port",
-        type=int,
-        default=8000,
-        metavar="PORT",
-        help="the race's page listens there, the steps above it (8000)",
-    )
-    add_host_option(parser)
-    parser.add_argument(
-        "--var-dir",
-        type=Path,
-        metavar="DIR",
-        help="let the steps write below it, not to their var/",
-    )
-    return parser.parse_args(arguments)
-
-
-def positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 def demo(options, console):

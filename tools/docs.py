@@ -11,7 +11,6 @@ and above a table `<!-- demo FILE -->` or `<!-- losses FILE -->`, the file that 
 with `--json`, or `<!-- queues FILE -->`. Paths start at the root.
 """
 
-import argparse
 import ast
 import difflib
 import json
@@ -19,6 +18,7 @@ import re
 import sys
 from statistics import median
 
+from .arguments import parse
 from .catalogue import ROOT, STEPS
 
 FENCED = re.compile(r"<!-- (\w+)([^\n]*) -->\n(```\w*\n)(.*?)(```\n)", re.DOTALL)
@@ -135,11 +135,7 @@ def extremes(runs, what):
 
 def main(arguments=None):
     """Run the command; return 1 if a README differs and was not written."""
-    parser = argparse.ArgumentParser(
-        prog="workshop.py docs", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--update", action="store_true", help="write the READMEs that differ")
-    options = parser.parse_args(arguments)
+    options = parse("docs", arguments)
     different = []
     for path in readmes():
         text = path.read_text(encoding="utf-8")

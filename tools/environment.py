@@ -20,6 +20,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "installed.json"  # the interpreter and each lock's hash, once all is in place
 LOG = VENV / "install.log"  # what venv and pip said
 GUARD = VENV / "install.lock"  # locked by the launcher that is installing
+WHEELS = ROOT / "wheels"  # the packages, in what `workshop.py bundle` made
 
 # What .venv is made from: the Python below, when the caller's is in a virtual environment itself.
 BASE = getattr(sys, "_base_executable", None) or sys.executable
@@ -53,19 +54,34 @@ CAUSES = {
 }
 
 
+class Terminated(BaseException):
+    """A SIGTERM came while `.venv` was being made."""
+
+
 class CannotPrepare(Exception):
     """`.venv` can't be made here and now; the message says why and how to mend it."""
 
 
-def run(module, locks, arguments):
-    """Run `tools.<module>` in `.venv`, made or mended first, and return its exit status.
+def run(name, module, locks, arguments, wheels=None):
+    """Run `tools.<module>` in `.venv`, made or mended first; say how it ended, return its status.
 
-    1 if `.venv` can't be made, 130 after a Ctrl-C and 143 after a SIGTERM while it is being made.
+    Without locks it runs on the bare Python. The status is 1 if `.venv` can't be made, 130 after
+    a Ctrl-C and 143 after a SIGTERM while it is being made.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    status, was_stopped = make_and_call(module, locks, arguments, wheels or WHEELS)
+    how = "stopped" if was_stopped else "failed" if status else "done"
+    say(f"workshop.py {name}: {how}{f' (exit status {status})' if status else ''}.")
+    return status
+
+
+def make_and_call(module, locks, arguments, wheels):
+    """Return the exit status, and whether it was a signal that ended it."""
+    signal.signal(signal.SIGTERM, stop_installing)
     try:
-        prepare(locks)
-        return call([PYTHON, "-m", f"tools.{module}", *arguments])
+        prepare(locks, wheels)
+        if not module:
+            return 0, False
+        return call([PYTHON if locks else BASE, "-m", f"tools.{module}", *arguments])
     except CannotPrepare as problem:
         say(f"workshop.py: {problem}")
     except OSError as error:
@@ -74,12 +90,17 @@ def run(module, locks, arguments):
             "folder of yours with some 900 MB free, and no other program may be using its .venv"
         )
     except KeyboardInterrupt:
-        say("workshop.py: stopped")
-        return 128 + signal.SIGINT
-    return 1
+        return 128 + signal.SIGINT, True
+    except Terminated:
+        return 128 + signal.SIGTERM, True
+    return 1, False
 
 
-def prepare(locks):
+def stop_installing(*_):
+    raise Terminated
+
+
+def prepare(locks, wheels=WHEELS):
     """Bring `.venv` to what `locks` pin; raise CannotPrepare or OSError."""
     wanted = {x: hashlib.sha256((REQUIREMENTS / x).read_bytes()).hexdigest() for x in locks}
     if wanted.items() <= read_stamp().items():
@@ -95,20 +116,35 @@ def prepare(locks):
             say("Tried with Python 3.11 to 3.14 only; going on with a newer one.")
         LOG.write_text("", encoding="utf-8")
         if not stamp:
+            say(why_anew(), end="")
             make_venv()
             stamp = {"python": INTERPRETER}
             STAMP.write_text(json.dumps(stamp), encoding="utf-8")
-        install([lock for lock in locks if stamp.get(lock) != wanted[lock]])
+        install([lock for lock in locks if stamp.get(lock) != wanted[lock]], wheels)
         STAMP.write_text(json.dumps(stamp | wanted), encoding="utf-8")
 
 
 def read_stamp():
     """Return what is in place: {} if `.venv` is unfinished, of another Python, or not ours."""
+    stamp = stamped()
+    return stamp if stamp.get("python") == INTERPRETER and PYTHON.exists() else {}
+
+
+def stamped():
+    """Return what was put in place by whichever Python, {} if `.venv` is unfinished."""
     try:
-        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+        return json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return stamp if stamp["python"] == INTERPRETER and PYTHON.exists() else {}
+
+
+def why_anew():
+    """Return why an environment that is there must be made anew, "" if there is none."""
+    if (python := stamped().get("python", INTERPRETER)) != INTERPRETER:
+        return f".venv is of {python}, and this is {INTERPRETER}: making it anew.\n"
+    if any(path not in (GUARD, LOG) for path in VENV.iterdir()):
+        return ".venv is unfinished, or its Python is gone: making it anew.\n"
+    return ""
 
 
 def make_venv():
@@ -125,29 +161,42 @@ def make_venv():
         logged([BASE, "-m", "venv", "--without-pip", VENV])
 
 
-def install(locks):
+def install(locks, source):
     """Install what `locks` pin; raise CannotPrepare or OSError.
 
     All wheels are fetched or built before the first is installed, so that no network, the likely
     failure, leaves everything as it was. A kill during the installing leaves no stamp: the next run
     makes `.venv` anew.
     """
-    pip, names = find_pip(), " and ".join(locks)
-    size = sum(MEGABYTES.get(lock, 1) for lock in locks)
+    pip = [*find_pip(source), "--no-input", "--disable-pip-version-check"]
     pinned = ["--no-deps", *(f"--requirement={REQUIREMENTS / lock}" for lock in locks)]
-    quiet = ["--no-input", "--disable-pip-version-check", "--progress-bar=off"]
-    network = ["--retries=2", "--timeout=15", "--prefer-binary"]
     with tempfile.TemporaryDirectory(prefix="wheels-", dir=VENV) as wheels:
-        fetch = [*pip, "wheel", *quiet, *network, f"--wheel-dir={wheels}", *pinned]
-        logged(fetch, f"Downloading {names} (about {size} MB)")
+        fetch = [*pip, "wheel", "--progress-bar=off", f"--wheel-dir={wheels}", *pinned]
+        if not taken(fetch, source):
+            size = sum(MEGABYTES.get(lock, 1) for lock in locks)
+            network = ["--retries=2", "--timeout=15", "--prefer-binary"]
+            logged([*fetch, *network], f"Downloading {' and '.join(locks)} (about {size} MB)")
         STAMP.unlink()
-        offline = ["--no-index", f"--find-links={wheels}", "--no-user"]
-        logged([*pip, "install", *quiet, *offline, *pinned], "Installing (5 to 30 seconds)")
+        offline = ["--progress-bar=off", "--no-index", f"--find-links={wheels}", "--no-user"]
+        logged([*pip, "install", *offline, *pinned], "Installing (5 to 30 seconds)")
 
 
-def find_pip():
+def taken(fetch, source):
+    """Return whether the folder `source` is there, and has all that the command fetches."""
+    if not source.is_dir():
+        return False
+    try:
+        logged([*fetch, "--no-index", f"--find-links={source}"], f"Taking packages from {source}")
+    except CannotPrepare:
+        say(f"{source} lacks a package that this needs on Python {sys.version.split()[0]} here.")
+        return False
+    return True
+
+
+def find_pip(source):
     """Return the command of a pip that installs into `.venv`; raise CannotPrepare."""
-    for pip in ([PYTHON, "-m", "pip"], [BASE, "-m", "pip", "--python", PYTHON]):
+    bundled = [[PYTHON, wheel / "pip"] for wheel in source.glob("pip-*.whl")]  # it runs as it is
+    for pip in ([PYTHON, "-m", "pip"], [BASE, "-m", "pip", "--python", PYTHON], *bundled):
         with contextlib.suppress(CannotPrepare):
             logged([*pip, "--version"])
             return pip
@@ -192,14 +241,16 @@ def gist(output):
 
 
 def call(command):
-    """Run a command in this terminal and return its exit status, 128 + n if signal n ended it.
+    """Run a command in this terminal; return its exit status and whether a signal came for it.
 
+    The status is 128 + n if signal n ended it.
     The command has children of its own to stop, so it is waited for whatever comes. SIGTERM is
     passed on to it, and so is SIGINT, unless it was typed: a terminal sends Ctrl-C to both.
     """
-    process, early = None, []
+    process, came, early = None, [], []
 
     def pass_on(number, _):
+        came.append(number)
         if number == signal.SIGINT and typed():
             return
         if process:
@@ -214,8 +265,8 @@ def call(command):
         process.send_signal(number)
     status = process.wait()
     if status > 255:  # Windows, after a Ctrl-C
-        return 128 + signal.SIGINT
-    return status if status >= 0 else 128 - status
+        status = 128 + signal.SIGINT
+    return status if status >= 0 else 128 - status, bool(came)
 
 
 def typed():

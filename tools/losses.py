@@ -1,6 +1,5 @@
 """Stop each step's processes with work under way, start them again, and count what was lost."""
 
-import argparse
 import json
 import os
 import signal
@@ -17,6 +16,7 @@ import requests
 from rich.console import Console
 from rich.progress import track
 
+from .arguments import parse
 from .catalogue import STEPS
 from .machine import machine_and_versions
 from .processes import StartError, family, has_ended
@@ -44,7 +44,7 @@ class Stopped(Exception):
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    options = parse(arguments)
+    options = parse("losses", arguments)
     # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, as Ctrl-C
@@ -64,14 +64,6 @@ def main(arguments=None):
         record |= {"lost": lost} | machine_and_versions()
         options.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return 0
-
-
-def parse(arguments):
-    parser = argparse.ArgumentParser(prog="workshop.py losses", description=__doc__)
-    parser.add_argument("--signups", type=int, default=16, metavar="N", help="each time (16)")
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="of each step and way (5)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    return parser.parse_args(arguments)
 
 
 def settings():

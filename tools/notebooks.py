@@ -1,6 +1,5 @@
 """Open the notebooks in JupyterLab; with --update, execute them and write their outputs anew."""
 
-import argparse
 import asyncio
 import os
 import signal
@@ -13,6 +12,8 @@ import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from .arguments import parse
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 CELL_SECONDS = 120  # that a cell may take
@@ -118,14 +119,7 @@ def open_lab():
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="workshop.py notebooks", description=__doc__)
-    parser.add_argument(
-        "--update",
-        nargs="*",
-        choices=[path.name[:2] for path in notebooks()],
-        help="execute all notebooks, or only those of these numbers, and write their outputs",
-    )
-    numbers = parser.parse_args(arguments).update
+    numbers = parse("notebooks", arguments).update
     if numbers is None:
         return open_lab()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -4,17 +4,14 @@ Nothing is written before the last run is over. All runs take about fifteen minu
 temporary files. The machine should do nothing else meanwhile.
 """
 
-import argparse
 import json
 import signal
 import sys
-from pathlib import Path
 
 import requests
 from rich.console import Console
 
-from . import demo
-from .catalogue import ROOT
+from .arguments import parse
 from .machine import machine_and_versions
 from .processes import StartError
 from .recording import RECORDED, Recording, runs_to_keep, write
@@ -35,7 +32,7 @@ RUNS = {
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    options = parse(arguments)
+    options = parse("record", arguments)
     # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, as Ctrl-C
@@ -49,29 +46,6 @@ def main(arguments=None):
         console.print("Stopped. Nothing was written.")
         return 130
     return 0
-
-
-def parse(arguments):
-    parser = argparse.ArgumentParser(prog="workshop.py record", description=__doc__)
-    parser.add_argument(
-        "--signups",
-        type=demo.positive,
-        default=30,
-        metavar="N",
-        help="one at a time, and the other runs in proportion (30)",
-    )
-    parser.add_argument(
-        "--only", nargs="+", choices=RUNS, help="make these anew, and keep the others' data"
-    )
-    parser.add_argument(
-        "--resize-seconds", type=float, default=5, metavar="S", help="of a simulated resize (5)"
-    )
-    parser.add_argument(
-        "--megapixels", type=int, default=48, metavar="N", help="of the largest picture (48)"
-    )
-    parser.add_argument("--base-port", type=int, default=8000, metavar="PORT", help="the demo's")
-    parser.add_argument("--into", type=Path, default=ROOT / "notebooks" / "data", metavar="DIR")
-    return parser.parse_args(arguments)
 
 
 def record(options, console):

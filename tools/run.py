@@ -1,32 +1,25 @@
 """Run one step for following along: its site with code reload, its workers, and the stand-ins."""
 
-import argparse
 import os
 import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from .catalogue import find_step
+from .arguments import parse
 from .manage import manage, migrate, step_environment
 from .processes import StartError, check_port_is_free, running
 from .sites import start_standins
-from .web import add_host_option, printable, warning
+from .web import printable, warning
 
 
 def main(arguments=None):
     """Run the command until Ctrl-C; return its exit status."""
-    parser = argparse.ArgumentParser(prog="workshop.py run", description=__doc__)
-    parser.add_argument("step", help="1 to 5")
-    parser.add_argument(
-        "--base-port", type=int, default=8000, metavar="PORT", help="the step listens above (8000)"
-    )
-    add_host_option(parser)
-    options = parser.parse_args(arguments)
+    options = parse("run", arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        return run(find_step(options.step), options.base_port, options.host)
-    except (StartError, ValueError) as error:
+        return run(options.step, options.base_port, options.host)
+    except StartError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from . import demo
+from .arguments import parse
 from .catalogue import BY_NUMBER, ROOT, STEPS
 from .recording import WORKERS, finished
 from .timings import TimingLog, pieces_of_work, under_way
@@ -45,7 +46,7 @@ def one_at_a_time(recording, options):
         figures, var_dir = Path(folder, "demo.json"), Path(folder, "var")
         arguments = ["--once", f"--signups={options.signups}", f"--base-port={options.base_port}"]
         arguments += [f"--json={figures}", f"--var-dir={var_dir}"]
-        if demo.demo(demo.parse(arguments), recording.console):
+        if demo.demo(parse("demo", arguments), recording.console):
             raise SignUpRefused("The demo: not every mail and thumbnail was made.")
         logs = [TimingLog(var_dir / step.name) for step in STEPS]
         records = [record for log in logs for record in log.new_records()]

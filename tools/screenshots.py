@@ -1,6 +1,5 @@
 """Make every picture in screenshots/ anew, from running sites."""
 
-import argparse
 import json
 import re
 import signal
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from . import overview, pages  # noqa: F401 - register their pictures
+from .arguments import parse
 from .browser import NoBrowser, open_browser
 from .catalogue import ROOT, STEPS
 from .processes import StartError
@@ -113,12 +113,8 @@ def take_all(console):
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    argparse.ArgumentParser(prog="workshop.py screenshots", description=__doc__).parse_args(
-        arguments
-    )
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(143)
-    )  # stops what was started, as Ctrl-C does
+    parse("screenshots", arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, as Ctrl-C
     console = Console(highlight=False)
     try:
         take_all(console)

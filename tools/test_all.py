@@ -1,6 +1,5 @@
 """Run every test of the repository, or one step's, and count them."""
 
-import argparse
 import os
 import re
 import signal
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .catalogue import ROOT, STEPS, find_step
+from .arguments import parse
+from .catalogue import ROOT, STEPS
 from .processes import running
 
 # The root's tests wait for processes more than they compute: four workers on two cores were the
@@ -88,14 +88,9 @@ class Session:
 
 def main(arguments=None):
     """Run the command; return 0 when every test passed or was skipped, otherwise 1."""
-    options = parse(arguments)
+    options = parse("test", arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        steps = [find_step(options.step)] if options.step else []
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    sessions = [step_session(step) for step in steps] or everything()
+    sessions = [step_session(options.step)] if options.step else everything()
     # All that is left to chance: the seed of the tests, and the order of a set's elements.
     chance = {name: os.environ.get(name, "1") for name in ["SEED", "PYTHONHASHSEED"]}
     chance["EXAMPLES"] = str(options.examples)
@@ -106,27 +101,6 @@ def main(arguments=None):
     except KeyboardInterrupt:
         return 130
     return 1 if failed else 0
-
-
-def parse(arguments):
-    parser = argparse.ArgumentParser(prog="workshop.py test", description=__doc__)
-    numbers = ", ".join(str(step.number) for step in STEPS)
-    parser.add_argument("step", nargs="?", help=f"one of {numbers}; everything without it")
-    parser.add_argument(
-        "--examples",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="let Hypothesis try N times as many requests (1); each run tries the same ones",
-    )
-    return parser.parse_args(arguments)
-
-
-def positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 def everything():

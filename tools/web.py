@@ -4,7 +4,6 @@ They speak HTTP to the people at this machine. Another website that is open in t
 can send them requests too, so they look at where a request comes from.
 """
 
-import argparse
 import contextlib
 import json
 import re
@@ -24,23 +23,6 @@ EVERYWHERE = "0.0.0.0"
 MAX_BODY_BYTES = 64_000  # of a request
 POLL = 0.05  # seconds between two looks at whether to stop
 TEMPLATES = Path(__file__).parent / "templates"
-
-
-def add_host_option(parser):
-    parser.add_argument(
-        "--host",
-        type=ipv4,
-        default=LOOPBACK,
-        help=f"let others in your network in: {EVERYWHERE}, or one address of this machine",
-    )
-
-
-def ipv4(text):
-    """Return the IPv4 address of a host's name or address, for argparse."""
-    try:
-        return socket.gethostbyname(text)
-    except (OSError, UnicodeError) as error:
-        raise argparse.ArgumentTypeError(f"there is no host {text!r}") from error
 
 
 def warning(host):

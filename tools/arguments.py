@@ -1,0 +1,264 @@
+"""What each command's arguments may be: standard library only, so that the launcher checks them
+before it installs anything.
+"""
+
+import argparse
+import socket
+from pathlib import Path
+
+from workshop import COMMANDS
+
+from .catalogue import ROOT, STEPS, find_step
+
+parsers = {}  # command: the function that adds its arguments to a parser
+
+
+def describes(name):
+    """Register a function that adds a command's arguments; its docstring is what --help says."""
+
+    def register(function):
+        parsers[name] = function
+        return function
+
+    return register
+
+
+def parse(name, arguments=None):
+    """Return a command's options, or None for a command that is not described here.
+
+    Exit with 0 after --help, and with 2 when the arguments make no sense.
+    """
+    if name not in parsers:
+        return None
+    parser = argparse.ArgumentParser(
+        prog=f"workshop.py {name}",
+        description=parsers[name].__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parsers[name](parser)
+    return parser.parse_args(arguments)
+
+
+def needed(name, options):
+    """Return the locks that a command needs with these options."""
+    _, locks, _ = COMMANDS[name]
+    if name == "install":
+        return list(dict.fromkeys(lock for each in options.commands for lock in COMMANDS[each][1]))
+    spared = []
+    if name == "test" and options.step:
+        spared = ["browser.txt", "notebooks.txt"]
+    if name == "notebooks" and options.update is not None:
+        spared = ["jupyterlab.txt"]
+    return [lock for lock in locks if lock not in spared]
+
+
+def whole_number(text, limit):
+    if not text.isdecimal() or not 1 <= int(text) <= limit:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {limit}")
+    return int(text)
+
+
+def positive(text):
+    return whole_number(text, 100_000)
+
+
+def step(text):
+    try:
+        return find_step(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def folder(text):
+    path = Path(text).resolve()
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
+    return path
+
+
+def ipv4(text):
+    """Return the IPv4 address of a host's name or address."""
+    try:
+        return socket.gethostbyname(text)
+    except (OSError, UnicodeError) as error:
+        raise argparse.ArgumentTypeError(f"there is no host {text!r}") from error
+
+
+def base_port(text):
+    return whole_number(text, 65535 - 25)  # the mail server listens 25 above it
+
+
+def add_host(parser):
+    parser.add_argument(
+        "--host",
+        type=ipv4,
+        default="127.0.0.1",
+        help="let others in your network in: 0.0.0.0, or one address of this machine",
+    )
+
+
+def add_base_port(parser, what):
+    parser.add_argument(
+        "--base-port", type=base_port, default=8000, metavar="PORT", help=f"{what} (8000)"
+    )
+
+
+def add_json(parser):
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+
+
+@describes("demo")
+def demo(parser):
+    """Sign real users up through all five steps, and show what the visitors waited for."""
+    parser.add_argument("--signups", type=positive, default=3, metavar="N", help="per step (3)")
+    parser.add_argument("--once", action="store_true", help="stop when the table is printed")
+    add_json(parser)
+    add_base_port(parser, "the race's page listens there, the steps above it")
+    add_host(parser)
+    parser.add_argument(
+        "--var-dir",
+        type=Path,
+        metavar="DIR",
+        help="let the steps write below it, not to their var/",
+    )
+
+
+@describes("run")
+def run(parser):
+    """Run one step for following along: its site with code reload, its workers, the stand-ins."""
+    parser.add_argument("step", type=step, help=f"one of {numbers()}")
+    add_base_port(parser, "the step listens above")
+    add_host(parser)
+
+
+@describes("test")
+def test(parser):
+    """Run every test of the repository, or one step's, and count them."""
+    parser.add_argument("step", type=step, nargs="?", help=f"one of {numbers()}; or everything")
+    parser.add_argument(
+        "--examples",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="let Hypothesis try N times as many requests (1); each run tries the same ones",
+    )
+
+
+@describes("notebooks")
+def notebooks(parser):
+    """Open the notebooks in JupyterLab; with --update, execute them and write their outputs."""
+    parser.add_argument(
+        "--update",
+        nargs="*",
+        choices=[path.name[:2] for path in sorted((ROOT / "notebooks").glob("*.ipynb"))],
+        help="execute all notebooks, or only those of these numbers, and write their outputs",
+    )
+
+
+@describes("docs")
+def docs(parser):
+    """Compare what the READMEs show of the code and of the recorded runs with what these are now.
+
+    Without --update, exit with 1 when a README is out of date.
+    """
+    parser.add_argument("--update", action="store_true", help="write the READMEs that differ")
+
+
+@describes("copy-down")
+def copy_down(parser):
+    """Carry an edit of a file that steps share from the step where it begins to the later ones.
+
+    What was edited is what differs from the last commit. Nothing is written if a copy that an edit
+    would replace was itself edited, differently.
+    """
+
+
+@describes("losses")
+def losses(parser):
+    """Stop each step with work under way, start it again, and count what was lost."""
+    parser.add_argument("--signups", type=positive, default=16, metavar="N", help="each time (16)")
+    parser.add_argument(
+        "--runs", type=positive, default=5, metavar="N", help="of each step and way (5)"
+    )
+    add_json(parser)
+
+
+@describes("record")
+def record(parser):
+    """Record the runs that the notebooks plot: what the steps' own timing logs say of each.
+
+    Nothing is written before the last run is over. All runs take about fifteen minutes and 300 MB
+    of temporary files. The machine should do nothing else meanwhile.
+    """
+    parser.add_argument(
+        "--signups",
+        type=positive,
+        default=30,
+        metavar="N",
+        help="one at a time, and the other runs in proportion (30)",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=["one_at_a_time", "bursts", "kills", "hashes", "pictures", "web"],
+        help="make these anew, and keep the others' data",
+    )
+    parser.add_argument(
+        "--resize-seconds", type=float, default=5, metavar="S", help="of a simulated resize (5)"
+    )
+    parser.add_argument(
+        "--megapixels", type=positive, default=48, metavar="N", help="of the largest picture (48)"
+    )
+    add_base_port(parser, "the demo's")
+    parser.add_argument("--into", type=Path, default=ROOT / "notebooks" / "data", metavar="DIR")
+
+
+@describes("screenshots")
+def screenshots(parser):
+    """Make every picture in screenshots/ anew, from running sites."""
+
+
+@describes("control")
+def control(parser):
+    """Make the joke API or the mail server of the running stand-ins slow, failing or healthy."""
+    parser.epilog = """examples:
+  python workshop.py control                        what is set
+  python workshop.py control mail_failure=5xx       the mail server refuses every mail
+  python workshop.py control joke_delay=2           the joke API takes two seconds
+  python workshop.py control mail_failure=null      the mail server is well again
+"""
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="what to set")
+    parser.add_argument("--url", default="http://127.0.0.1:8010", help="of the stand-ins")
+
+
+@describes("standins")
+def standins(parser):
+    """Start only the stand-ins: a joke API, a mail server and its inbox."""
+    add_host(parser)
+    parser.add_argument("--http-port", type=int, default=8010, help="0: a free one (8010)")
+    parser.add_argument("--smtp-port", type=int, default=8025, help="0: a free one (8025)")
+    parser.add_argument("--joke-delay", type=float, default=0.2, help="seconds (0.2)")
+    parser.add_argument("--mail-delay", type=float, default=0.3, help="seconds (0.3)")
+
+
+@describes("install")
+def install(parser):
+    """Install what other commands need, so that they need no network later."""
+    parser.add_argument(
+        "commands",
+        nargs="*",
+        default=["demo"],
+        choices=[name for name in COMMANDS if name != "install"],
+        metavar="COMMAND",
+        help="what to install for, such as test or notebooks (demo, which is enough for run too)",
+    )
+    parser.add_argument(
+        "--wheels",
+        type=folder,
+        metavar="DIR",
+        help="take the packages from there, as from a bundle",
+    )
+
+
+def numbers():
+    return ", ".join(str(step.number) for step in STEPS)
