@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from threading import Thread
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ import requests
 from tools.catalogue import ROOT, STEPS
 from tools.ports import free_port, reserved_ports
 from tools.processes import stop
+from tools.run import keep_consumer_running
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 CLOCKS_DIFFER = 0.5  # seconds at most between the site's and the client's: upload and network
@@ -171,7 +173,7 @@ def test_stopping_the_losses_leaves_no_process_behind():
 def test_port_in_use_is_said_in_one_line(tmp_path, base_port, name):
     arguments = ["2"] if name == "run" else ["--once", f"--var-dir={tmp_path}"]
     port = int(base_port) + (2 if name == "run" else 25)
-    with socket.create_server(("127.0.0.1", port)):
+    with socket.create_server(("127.0.0.1", port)):  # by this process, which is no workshop.py
         result = subprocess.run(
             command(name, *arguments, f"--base-port={base_port}"),
             cwd=ROOT,
@@ -181,7 +183,9 @@ def test_port_in_use_is_said_in_one_line(tmp_path, base_port, name):
             timeout=LIMIT,
         )
     assert result.returncode == 1
-    assert f"Port {port} can't be used" in result.stdout + result.stderr
+    said = " ".join((result.stdout + result.stderr).split())
+    assert f"Port {port} is taken by process {os.getpid()}, `" in said
+    assert said.endswith("stop it, or choose other ports with --base-port.")
     assert "Traceback" not in result.stdout + result.stderr
 
 
@@ -196,11 +200,78 @@ def test_run_serves_one_step(step, base_port):
         wait_until(lambda: answers(url))
         assert f"Step {step.number}" in requests.get(url, timeout=10).text
         family = run.children(recursive=True)
-        assert any("run_huey" in " ".join(p.cmdline()) for p in family) == step.has_consumer
+        assert any(is_consumer(process) for process in family) == step.has_consumer
         run.terminate()
         if os.name == "posix":
             _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
             assert alive == []
+
+
+def is_consumer(process):
+    try:
+        return "run_huey" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
+
+
+@posix_only
+def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp_path, base_port):
+    launcher = tmp_path / "workshop.py"  # the real one would first make .venv
+    launcher.write_text(
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from tools.run import main; sys.exit(main(sys.argv[2:]))"
+    )
+    arguments = [sys.executable, launcher, "run", "4", f"--base-port={base_port}"]
+    with started(arguments, "Huey's consumer is process", env=quick()) as (run, _):
+        second = subprocess.run(
+            command("run", "2", f"--base-port={base_port}"),
+            cwd=ROOT,
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert second.returncode == 1
+        running = f"A `workshop.py run 4 --base-port={base_port}` is running (process {run.pid}, "
+        assert second.stderr.startswith(f"{running}port {int(base_port) + 10}): stop it, or")
+
+        [consumer] = [child for child in run.children() if is_consumer(child)]
+        consumer.kill()
+        lines = []
+        for line in run.stdout:
+            lines.append(line)
+            if line.startswith("Huey's consumer is process"):
+                break
+        words = f"Huey's consumer (process {consumer.pid}) was killed (SIGKILL): starting it again."
+        assert f"{words}\n" in lines
+        [again] = [child for child in run.children() if is_consumer(child)]
+        assert lines[-1] == f"Huey's consumer is process {again.pid}.\n"
+
+
+@posix_only
+def test_consumer_with_broken_code_waits_until_that_is_saved(tmp_path, monkeypatch, capsys):
+    code = tmp_path / "tasks.py"
+    code.write_text("raise SystemExit(3)")
+    monkeypatch.setattr("tools.run.manage", lambda *_: [sys.executable, code])
+    site = psutil.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+    said = []
+
+    def have_been_said(words):
+        said.append(capsys.readouterr().out)
+        return words in "".join(said)
+
+    keeping = Thread(target=keep_consumer_running, args=[tmp_path, os.environ, site])
+    keeping.start()
+    try:
+        wait_until(lambda: have_been_said("ended with status 3: it starts again when a .py file"))
+        code.write_text("import time; time.sleep(300)")
+        wait_until(lambda: have_been_said("is process") and "".join(said).count("is process") == 2)
+        code.write_text("import time; time.sleep(299)")
+        wait_until(lambda: have_been_said("Code changed: starting Huey's consumer again."))
+        wait_until(lambda: have_been_said("is process") and "".join(said).count("is process") == 3)
+    finally:
+        site.kill()
+        keeping.join(LIMIT)
+    assert not keeping.is_alive()
+    assert not [child for child in psutil.Process().children() if str(code) in child.cmdline()]
 
 
 def answers(url):

@@ -197,7 +197,7 @@ def test_failure_leaves_the_old_data(tmp_path):
         port = taken.getsockname()[1]
         result = record(tmp_path, f"--base-port={port - 10}")
     assert result.returncode == 1
-    assert f"Port {port} can't be used" in result.stdout
+    assert f"Port {port} is taken by process" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
     [left] = tmp_path.iterdir()
     assert left.read_text(encoding="utf-8") == "old"

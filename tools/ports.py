@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import cycle, islice
 from threading import Lock
 
-from .processes import StartError, check_port_is_free
+from .processes import port_problem
 
 PORTS = 39  # in a block, and one more that is its lock
 # Below the ports that systems give to outgoing connections: 32768 and above on Linux, 49152 and
@@ -36,11 +36,7 @@ def reserved_ports():
 
 def is_free(port):
     """Return whether a server could listen on the port now."""
-    try:
-        check_port_is_free("127.0.0.1", port)
-    except StartError:
-        return False
-    return True
+    return not port_problem("127.0.0.1", port)
 
 
 def own_ports():

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -17,17 +18,50 @@ class StartError(Exception):
 
 
 def check_port_is_free(host, port):
-    """Raise StartError when something listens on the port already."""
+    """Raise StartError when something listens on the port already; the text says what."""
+    if problem := port_problem(host, port):
+        who = listener(port)
+        what = f"{who}: stop it" if who else f"Port {port} can't be used ({problem})"
+        raise StartError(f"{what}, or choose other ports with --base-port.")
+
+
+def port_problem(host, port):
+    """Return why no server could listen on the port now, "" if it could."""
     with socket.socket() as probe:
         if os.name == "posix":  # on Windows this option would allow to take a port that is in use
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
-            raise StartError(
-                f"Port {port} can't be used ({getattr(error, 'strerror', error)})."
-                " Stop what listens there, or choose other ports with --base-port."
-            ) from None
+            return getattr(error, "strerror", None) or str(error)
+    return ""
+
+
+def listener(port):
+    """Return what listens on the port, in words: a command of this workshop or else a program.
+
+    Return "" if that is nobody, or somebody else's process, which only an administrator may see.
+    """
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            connections = process.net_connections("tcp")
+            if any(c.laddr[1] == port and c.status == psutil.CONN_LISTEN for c in connections):
+                return said_of([process, *process.parents()], port)
+    return ""
+
+
+def said_of(processes, port):
+    """Return a sentence on a process that has the port, from it and its parents."""
+    for process in processes:
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            for place, word in enumerate(words):
+                if Path(word).name == "workshop.py":
+                    command = " ".join(["workshop.py", *words[place + 1 :]])
+                    return f"A `{command}` is running (process {process.pid}, port {port})"
+    process = processes[0]
+    command = " ".join(process.cmdline())[:100]
+    return f"Port {port} is taken by process {process.pid}, `{command}`"
 
 
 def start(command, log_path, **options):

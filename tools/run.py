@@ -3,14 +3,22 @@
 import os
 import signal
 import sys
-from contextlib import ExitStack
-from pathlib import Path
+import time
+from contextlib import ExitStack, suppress
+from signal import Signals
+from threading import Event, Thread
+
+import psutil
+from watchfiles import PythonFilter, watch
 
 from .arguments import parse
 from .manage import manage, migrate, step_environment
-from .processes import StartError, check_port_is_free, running
+from .processes import STOP_SECONDS, StartError, check_port_is_free, running
 from .sites import start_standins
 from .web import printable, warning
+
+POLL = 0.2  # seconds between two looks at whether a process has ended
+START_SECONDS = 10  # a consumer that fails so soon would fail again
 
 
 def main(arguments=None):
@@ -39,22 +47,72 @@ def run(step, base_port, host):
         if words := warning(host):
             print(words)
         print("Ctrl-C stops everything.", flush=True)
-        if step.has_consumer:
-            stack.enter_context(consumer_that_reloads(step, environment))
         site = stack.enter_context(
             running(manage("runserver", f"{host}:{port}"), cwd=step.folder, env=environment)
         )
-        return site.wait()
+        if step.has_consumer:
+            keep_consumer_running(step.folder, environment, site)
+        if status := site.wait():
+            print(f"The site {ending(status)}.", file=sys.stderr)
+        return 1 if status else 0
 
 
-def consumer_that_reloads(step, environment):
-    """Run the consumer, and start it again when code changes, which Huey leaves to others."""
-    scripts = Path(sys.executable).parent
-    return running(
-        [sys.executable, "-m", "watchfiles", "--filter=python", "python manage.py run_huey", "."],
-        cwd=step.folder,
-        env=environment | {"PATH": f"{scripts}{os.pathsep}{environment['PATH']}"},
-    )
+def keep_consumer_running(folder, environment, site):
+    """Run the consumer beside the site's process, until that ends.
+
+    Start it again when it is killed, and when code changes, which Huey leaves to others.
+    """
+    changed, stopping = Event(), Event()
+    watching = Thread(target=watch_code, args=[folder, changed, stopping])
+    watching.start()
+    try:
+        while site.poll() is None:
+            run_consumer(folder, environment, site, changed)
+            changed.clear()
+    finally:
+        stopping.set()
+        watching.join()
+
+
+def watch_code(folder, changed, stopping):
+    """Set the event `changed` whenever a .py file is saved, until `stopping` is set."""
+    for _ in watch(folder, watch_filter=PythonFilter(), stop_event=stopping):
+        changed.set()
+
+
+def run_consumer(folder, environment, site, changed):
+    """Run the consumer until it is to be started again, or the site has ended; say why."""
+    begin = time.monotonic()
+    with running(manage("run_huey"), cwd=folder, env=environment) as consumer:
+        print(f"Huey's consumer is process {consumer.pid}.", flush=True)
+        while site.poll() is None and consumer.poll() is None and not changed.wait(POLL):
+            pass
+        if changed.is_set():
+            print("Code changed: starting Huey's consumer again.", flush=True)
+            finish(consumer)
+        elif site.poll() is None:
+            time.sleep(1)  # was it a Ctrl-C, which reaches the consumer, too?
+            words = f"Huey's consumer (process {consumer.pid}) {ending(consumer.returncode)}"
+            if consumer.returncode > 0 and time.monotonic() - begin < START_SECONDS:
+                # Its code is broken, it seems: to try again would only repeat the error.
+                print(f"{words}: it starts again when a .py file is saved.", flush=True)
+                while site.poll() is None and not changed.wait(POLL):
+                    pass
+            else:
+                print(f"{words}: starting it again.", flush=True)
+
+
+def finish(consumer):
+    """Let the consumer finish what it runs, as after a Ctrl-C; on Windows there is no such way."""
+    if os.name == "posix":
+        with suppress(psutil.Error):
+            consumer.send_signal(signal.SIGINT)
+            consumer.wait(STOP_SECONDS)
+
+
+def ending(status):
+    """Return how a process ended, in words."""
+    return f"was killed ({Signals(-status).name})" if status < 0 else f"ended with status {status}"
 
 
 if __name__ == "__main__":
