@@ -30,6 +30,7 @@ COMMANDS = {
     "slides": ("slides", ["workshop.txt"], "write the instructor's slides as one HTML file"),
     "control": ("control", ["workshop.txt"], "make the stand-ins slow, failing or healthy"),
     "standins": ("standins", ["workshop.txt"], "start only the stand-in joke API and mail server"),
+    "doctor": ("doctor", [], "say whether this machine is ready, and how to mend what isn't"),
     "install": (None, ["workshop.txt"], "install what the other commands need, and nothing else"),
 }
 ROOT = os.path.dirname(os.path.abspath(__file__))

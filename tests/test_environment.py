@@ -13,12 +13,15 @@ import tarfile
 import time
 import zipfile
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import pytest
 
+from tools.ports import reserved_ports
 from workshop import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -374,6 +377,73 @@ def test_python_without_ensurepip_and_pip_says_what_to_install(clone, tmp_path):
     result = clone.run("demo", python=bare_python(tmp_path / "bare"))
     assert result.returncode == 1
     assert "sudo apt install python3-venv" in one_line(result)
+    status, found = doctor(clone, "http://127.0.0.1:9", python=bare_python(tmp_path / "second"))
+    assert (status, found["venv and pip"][0]) == (1, "MEND")
+
+
+def doctor(clone, index, python=sys.executable, **variables):
+    """Return the doctor's exit status and its findings: {check: (state, words)}."""
+    shutil.copy(ROOT / "tools" / "doctor.py", clone.root / "tools" / "doctor.py")
+    with reserved_ports() as first:
+        variables = {"PIP_INDEX_URL": index, "PIP_NO_INDEX": "0"} | variables
+        result = clone.run("doctor", f"--base-port={first}", python=python, **variables)
+    lines = [line for line in result.stdout.splitlines() if line.startswith(("ok", "note", "MEND"))]
+    found = {line[6:20].strip(): (line[:4].strip(), line[20:]) for line in lines}
+    assert len(found) == 9, result.stdout + result.stderr
+    return result.returncode, found
+
+
+@contextmanager
+def package_index(date=None):
+    """Serve a page for each package, at the date if it's not today; yield the address."""
+
+    class Index(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def date_time_string(self, timestamp=None):
+            return date or super().date_time_string(timestamp)
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/simple"
+        server.shutdown()
+
+
+def test_doctor_finds_a_machine_ready_and_leaves_it_as_it_was(clone):
+    shutil.copy(ROOT / "tools" / "doctor.py", clone.root / "tools" / "doctor.py")
+    before = sorted(path for path in clone.root.rglob("*") if "__pycache__" not in path.parts)
+    with package_index() as index:
+        status, found = doctor(clone, index)
+    assert (status, {state for state, _ in found.values()} - {"note"}) == (0, {"ok"})
+    assert "to download" in found["packages"][1]
+    assert before == sorted(p for p in clone.root.rglob("*") if "__pycache__" not in p.parts)
+
+
+def test_doctor_says_how_to_mend_what_is_not_ready(clone, no_network):
+    with package_index(date="Thu, 01 Jan 2026 00:00:00 GMT") as index:
+        status, found = doctor(clone, index)
+    assert (status, found["clock"][0], found["packages"][0]) == (1, "MEND", "ok")
+    assert "UTC is wrong: set it" in found["clock"][1]
+
+    proxy = {"https_proxy": "http://me:secret@127.0.0.1:9"}
+    status, found = doctor(clone, no_network["PIP_INDEX_URL"], **proxy)
+    assert (status, found["packages"][0], found["clock"][0]) == (1, "MEND", "ok")
+    assert "connect to a network" in found["packages"][1]
+    assert found["proxy"][0] == "note"
+    assert "secret" not in found["proxy"][1]
+
+
+def test_doctor_names_the_ports_that_are_taken(clone):
+    shutil.copy(ROOT / "tools" / "doctor.py", clone.root / "tools" / "doctor.py")
+    with reserved_ports() as first, socket.create_server(("127.0.0.1", first + 3)):
+        result = clone.run("doctor", f"--base-port={first}")
+    assert f"MEND  ports         {first + 3} can't be used: stop what uses them" in result.stdout
+    assert "Not ready: mend ports" in result.stdout.replace("packages, ", "")
 
 
 def older_pythons():

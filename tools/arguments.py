@@ -241,6 +241,15 @@ def standins(parser):
     parser.add_argument("--mail-delay", type=float, default=0.3, help="seconds (0.3)")
 
 
+@describes("doctor")
+def doctor(parser):
+    """Say whether this machine is ready for the workshop, and how to mend what isn't.
+
+    It downloads nothing and changes nothing. The exit status is 1 if something is to be mended.
+    """
+    add_base_port(parser, "look at the ports from there on")
+
+
 @describes("install")
 def install(parser):
     """Install what other commands need, so that they need no network later."""

@@ -102,7 +102,7 @@ def stop_installing(*_):
 
 def prepare(locks, wheels=WHEELS):
     """Bring `.venv` to what `locks` pin; raise CannotPrepare or OSError."""
-    wanted = {x: hashlib.sha256((REQUIREMENTS / x).read_bytes()).hexdigest() for x in locks}
+    wanted = hashes(locks)
     if wanted.items() <= read_stamp().items():
         return
     VENV.mkdir(exist_ok=True)
@@ -122,6 +122,11 @@ def prepare(locks, wheels=WHEELS):
             STAMP.write_text(json.dumps(stamp), encoding="utf-8")
         install([lock for lock in locks if stamp.get(lock) != wanted[lock]], wheels)
         STAMP.write_text(json.dumps(stamp | wanted), encoding="utf-8")
+
+
+def hashes(locks):
+    """Return what the stamp says when these locks are installed."""
+    return {x: hashlib.sha256((REQUIREMENTS / x).read_bytes()).hexdigest() for x in locks}
 
 
 def read_stamp():
