@@ -31,6 +31,7 @@ COMMANDS = {
     "control": ("control", ["workshop.txt"], "make the stand-ins slow, failing or healthy"),
     "standins": ("standins", ["workshop.txt"], "start only the stand-in joke API and mail server"),
     "doctor": ("doctor", [], "say whether this machine is ready, and how to mend what isn't"),
+    "bundle": ("bundle", ["bundle.txt"], "pack all of it for a room without a network"),
     "install": (None, ["workshop.txt"], "install what the other commands need, and nothing else"),
 }
 ROOT = os.path.dirname(os.path.abspath(__file__))

@@ -1,6 +1,7 @@
 """workshop.py, run for real in temporary clones whose lock is one tiny package; no network."""
 
 import ast
+import ensurepip
 import json
 import os
 import shutil
@@ -18,9 +19,11 @@ from io import BytesIO
 from pathlib import Path
 from threading import Thread
 
+import packaging
 import psutil
 import pytest
 
+from tools import environment
 from tools.ports import reserved_ports
 from workshop import COMMANDS
 
@@ -135,19 +138,17 @@ def pid_in(path):
     return int(wait_for(lambda: path.exists() and path.read_text()))
 
 
-def write_wheel(folder, version, extra_files=0):
+def write_wheel(folder, version, extra_files=0, tag="py3-none-any"):
     """Write a wheel of the package `tiny`, with as many empty data files as wanted."""
     name = f"tiny-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"tiny-{version}-py3-none-any.whl", "w") as wheel:
+    with zipfile.ZipFile(folder / f"tiny-{version}-{tag}.whl", "w") as wheel:
         wheel.writestr("tiny.py", f"VERSION = {version!r}\n")
         for number in range(extra_files):
             wheel.writestr(f"tiny_data/{number}.txt", "")
         wheel.writestr(
             f"{name}/METADATA", f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n"
         )
-        wheel.writestr(
-            f"{name}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
+        wheel.writestr(f"{name}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
         wheel.writestr(f"{name}/RECORD", "")
 
 
@@ -381,6 +382,98 @@ def test_python_without_ensurepip_and_pip_says_what_to_install(clone, tmp_path):
     assert (status, found["venv and pip"][0]) == (1, "MEND")
 
 
+@posix_only
+def test_python_without_ensurepip_and_pip_uses_the_pip_of_a_bundle(tmp_path, monkeypatch):
+    python = bare_python(tmp_path / "bare")
+    for name, value in {"PYTHON": python, "BASE": python, "VENV": tmp_path}.items():
+        monkeypatch.setattr(environment, name, value)
+    monkeypatch.setattr(environment, "LOG", tmp_path / "install.log")
+    with pytest.raises(environment.CannotPrepare, match="sudo apt install python3-venv"):
+        environment.find_pip(tmp_path)
+    bundled = list(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"))
+    if not bundled:
+        pytest.skip("this Python brings no pip of its own")
+    wheel = Path(shutil.copy(bundled[0], tmp_path))
+    assert environment.find_pip(tmp_path) == [python, wheel / "pip"]
+
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture
+def packer(ready):
+    """A clone that can make a bundle: version 3.0 for all systems but Windows, 2.0 for that."""
+    for name in ["requirements/workshop.txt", "requirements/tests.txt"]:
+        lock = "tiny==3.0 ; sys_platform != 'win32'\ntiny==2.0 ; sys_platform == 'win32'\n"
+        (ready.root / name).write_text(lock, encoding="utf-8")
+    (ready.root / "requirements/bundle.txt").write_text("", encoding="utf-8")
+    tag = f"cp{PYTHON.replace('.', '')}"
+    write_wheel(ready.wheels, "2.0", tag=f"{tag}-{tag}-win_amd64")
+    write_wheel(ready.wheels, "3.0")
+    shutil.copy(ROOT / "tools" / "bundle.py", ready.root / "tools")
+    shutil.copy(ROOT / ".gitignore", ready.root)
+    shutil.copytree(Path(packaging.__file__).parent, ready.packages / "packaging")
+    return ready
+
+
+def test_room_without_a_network_sets_up_from_a_bundle(packer, no_network, tmp_path):
+    result = packer.run("bundle", "--systems", "linux", "windows", "macos-arm", "--pythons", PYTHON)
+    assert result.returncode == 0, result.stderr
+    assert f"windows, Python {PYTHON}: 1 packages\n" in result.stdout
+    archive = packer.root / "workshop-bundle.zip"
+    assert f"{archive}: 0 MB, 2 wheels and the repository." in result.stdout
+
+    shutil.unpack_archive(archive, tmp_path / "room")
+    room = Clone(tmp_path / "room" / "workshop", packer.wheels)
+    versions = {path.name.split("-")[1] for path in (room.root / "wheels").iterdir()}
+    assert versions == {"2.0", "3.0"}
+    assert not room.venv.exists()
+    shutil.copytree(packer.venv, room.venv, symlinks=True)  # to make it anew takes long
+    room.options = no_network
+    command = room.command("demo")
+    # With the network cut off, if this machine can; otherwise no index answers.
+    cut_off = ["unshare", "--map-root-user", "--net"]
+    if shutil.which("unshare") and not subprocess.run([*cut_off, "true"]).returncode:
+        command["args"] = [*cut_off, *command["args"]]
+    result = subprocess.run(**command, capture_output=True, timeout=LIMIT)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["tiny"] == ("2.0" if os.name == "nt" else "3.0")
+    assert "Taking packages from" in result.stderr
+    assert "Downloading" not in result.stderr
+
+
+def test_bundle_that_lacks_a_package_is_not_written(packer):
+    archive = packer.root / "old.zip"
+    archive.write_text("old")
+    packer.lock.write_text("absent==1.0\n", encoding="utf-8")
+    result = packer.run("bundle", "--systems=linux", "--pythons", PYTHON, "--output", archive)
+    assert result.returncode == 1
+    assert "No matching distribution found for absent==1.0\nNothing was written." in result.stderr
+    assert archive.read_text() == "old"
+    assert sorted(path.name for path in packer.root.glob("*.*")) == [
+        ".gitignore",
+        ".venv",
+        "old.zip",
+        "workshop.py",
+    ]
+
+
+def test_install_takes_packages_from_a_stick_and_says_what_it_lacks(ready, no_network, tmp_path):
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    write_wheel(stick, "2.0")
+    ready.lock.write_text("tiny==2.0\n", encoding="utf-8")
+    result = ready.run("install", "--wheels", stick)
+    assert result.returncode == 0, result.stderr
+    assert f"Taking packages from {stick}" in result.stderr
+    assert "'2.0'" in (ready.packages / "tiny.py").read_text(encoding="utf-8")
+    ready.lock.write_text("tiny==1.0\n", encoding="utf-8")
+    result = ready.run("install", "--wheels", stick, **no_network)
+    assert result.returncode == 1
+    assert f"{stick} lacks a package" in result.stderr
+    assert "connect to a network" in result.stderr
+
+
 def doctor(clone, index, python=sys.executable, **variables):
     """Return the doctor's exit status and its findings: {check: (state, words)}."""
     shutil.copy(ROOT / "tools" / "doctor.py", clone.root / "tools" / "doctor.py")
@@ -506,7 +599,7 @@ def test_unknown_command_is_named_and_the_list_follows(clone):
         (["run"], 2, "required: step"),
         (["demo", "--signups=none"], 2, "'none' is not a whole number from 1 to 100000"),
         (["demo", "--base-port=70000"], 2, "'70000' is not a whole number from 1 to 65510"),
-        (["install", "demo", "tests"], 2, "invalid choice: 'tests'"),
+        (["install", "demo", "tests"], 2, "there is no command 'tests'"),
         (["install", "--wheels=nowhere"], 2, "there is no folder 'nowhere'"),
         (["notebooks", "--help"], 0, "usage: workshop.py notebooks"),
     ],

@@ -10,6 +10,9 @@ from workshop import COMMANDS
 
 from .catalogue import ROOT, STEPS, find_step
 
+SYSTEMS = ["linux", "macos-arm", "macos-intel", "windows"]  # that a bundle can be made for
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
 parsers = {}  # command: the function that adds its arguments to a parser
 
 
@@ -76,6 +79,19 @@ def folder(text):
     return path
 
 
+def archive(text):
+    path = Path(text).resolve()
+    if not path.parent.is_dir() or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} can't be a file: is there such a folder?")
+    return path
+
+
+def command(text):
+    if text not in COMMANDS:
+        raise argparse.ArgumentTypeError(f"there is no command {text!r}")
+    return text
+
+
 def ipv4(text):
     """Return the IPv4 address of a host's name or address."""
     try:
@@ -100,6 +116,17 @@ def add_host(parser):
 def add_base_port(parser, what):
     parser.add_argument(
         "--base-port", type=base_port, default=8000, metavar="PORT", help=f"{what} (8000)"
+    )
+
+
+def add_commands(parser, what, default):
+    parser.add_argument(
+        "commands",
+        nargs="*",
+        default=default,
+        type=command,
+        metavar="COMMAND",
+        help=what,
     )
 
 
@@ -250,17 +277,34 @@ def doctor(parser):
     add_base_port(parser, "look at the ports from there on")
 
 
+@describes("bundle")
+def bundle(parser):
+    """Pack this repository and the packages of several systems and Pythons into one archive.
+
+    A machine without a network unpacks it and runs any command there. It holds what all commands
+    need but test without a step, notebooks and screenshots: name those that are needed, too.
+    """
+    add_commands(parser, "what else to pack for, such as notebooks", default=[])
+    parser.add_argument(
+        "--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS, help="only these (all)"
+    )
+    parser.add_argument(
+        "--pythons", nargs="+", choices=PYTHONS, default=PYTHONS, help="only these (all)"
+    )
+    parser.add_argument(
+        "--output",
+        type=archive,
+        default=ROOT / "workshop-bundle.zip",
+        metavar="FILE",
+        help="where to write it (workshop-bundle.zip)",
+    )
+
+
 @describes("install")
 def install(parser):
     """Install what other commands need, so that they need no network later."""
-    parser.add_argument(
-        "commands",
-        nargs="*",
-        default=["demo"],
-        choices=[name for name in COMMANDS if name != "install"],
-        metavar="COMMAND",
-        help="what to install for, such as test or notebooks (demo, which is enough for run too)",
-    )
+    words = "what to install for, such as test or notebooks (demo, which is enough for run, too)"
+    add_commands(parser, words, default=["demo"])
     parser.add_argument(
         "--wheels",
         type=folder,

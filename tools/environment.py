@@ -32,6 +32,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in STRAYS} | {"PYTHO
 # To download, measured in 2026-11.
 MEGABYTES = {
     "workshop.txt": 18,
+    "bundle.txt": 2,
     "tests.txt": 13,
     "browser.txt": 54,
     "notebooks.txt": 60,
