@@ -3,6 +3,8 @@
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from threading import Event
 
 import pytest
@@ -15,7 +17,7 @@ from tools.race import MAIL_TRIES, Lane, RaceHandler, Races
 from tools.sites import running_sites
 from tools.standins import Standins
 from tools.timings import TimingLog
-from tools.web import listen, names, printable, serve, warning
+from tools.web import TOKEN, listen, names, printable, serve, warning
 
 LIMIT = 90  # seconds, for what never happens
 LEASE_SECONDS = 2
@@ -346,6 +348,116 @@ def test_log_is_read_on_when_a_full_file_was_put_aside(tmp_path):
     records = log.new_records(with_begun=True)
     assert [record["event"] for record in records] == ["b", "c", "d"]
     assert log.new_records() == []
+
+
+@contextmanager
+def room(sites, standins, **options):
+    """Serve the race to a room; yield the pages of the instructor's laptop and of the audience."""
+    if printable("0.0.0.0").startswith("127."):
+        pytest.skip("this machine has no address but its own")
+    stopping = Event()
+    with ThreadPoolExecutor(16) as threads:
+        races = Races(sites, standins, threads, stopping, **options)
+        listener = listen("0.0.0.0", 0)
+        with serve(listener, RaceHandler, races, "0.0.0.0"):
+            port = listener.getsockname()[1]
+            yield [Page(f"http://{host}:{port}") for host in ["127.0.0.1", printable("0.0.0.0")]]
+        stopping.set()
+
+
+def test_room_watches_and_who_has_the_link_is_the_instructor(sites, standins):
+    presses = [("/race", {"name": "ada"}), ("/kill", {"step": 4}), ("/control", {"mail_delay": 0})]
+    with room(sites, standins) as (laptop, audience):
+        for path, body in presses:
+            refused = audience.post(path, body)
+            assert refused.status_code == 403
+            assert refused.json()["error"] == "only the instructor may do this"
+            forged = audience.post(path, body, Cookie="instructor=guess; instructor=")
+            assert forged.status_code == 403
+        assert "The instructor starts the races" in audience.get("/").text
+        assert audience.get("/").text.count("disabled") == 6
+        assert 'class="kill"' not in audience.get("/").text
+        assert audience.get("/?instructor=guess").history == []
+
+        browser = requests.Session()
+        page = browser.get(f"{audience.url}/?instructor={TOKEN}", timeout=LIMIT)
+        assert page.url == f"{audience.url}/"
+        assert "disabled" not in page.text and 'class="kill"' in page.text
+        for path, body in presses:
+            response = browser.post(audience.url + path, json=body, timeout=LIMIT)
+            assert response.status_code in (200, 202)
+        assert audience.get().json()["race"]["number"] == 1
+        assert laptop.post("/control", {"mail_delay": 0}).status_code == 200
+        assert audience.finished_race()["lanes"][4]["state"] == "done"
+
+
+def test_stand_ins_of_a_room_are_set_by_its_instructor():
+    if printable("0.0.0.0").startswith("127."):
+        pytest.skip("this machine has no address but its own")
+    with Standins("0.0.0.0", http_port=0, smtp_port=0) as standins:
+        room = standins.inbox_url.rstrip("/")
+        assert requests.get(f"{room}/inbox.json", timeout=LIMIT).status_code == 200
+        for url in [room, standins.http_url]:
+            status = 403 if url == room else 200
+            sent = requests.post(f"{url}/control", json={"mail_delay": 1}, timeout=LIMIT)
+            emptied = requests.delete(f"{url}/inbox.json", timeout=LIMIT)
+            assert [sent.status_code, emptied.status_code] == [status, status]
+        link = {"instructor": TOKEN}
+        sent = requests.post(f"{room}/control", json={"mail_delay": 2}, cookies=link, timeout=LIMIT)
+        assert sent.json()["mail_delay"] == 2
+
+
+def test_each_visitor_runs_a_race_of_their_own(sites, standins, monkeypatch):
+    monkeypatch.setattr("tools.race.races.MOST", 2)
+    standins.control(joke_failure="hang")
+    with room(sites, standins, for_all=True) as (_, audience):
+        visitors = [requests.Session() for _ in range(3)]
+        for visitor in visitors:
+            visitor.get(audience.url, timeout=LIMIT)
+
+        def post(visitor, name):
+            return visitor.post(f"{audience.url}/race", json={"name": name}, timeout=LIMIT)
+
+        def state(visitor):
+            return visitor.get(f"{audience.url}/race.json", timeout=LIMIT).json()
+
+        for number in [0, 1]:
+            assert post(visitors[number], f"ada{number}").status_code == 202
+        again, third = post(visitors[0], "again"), post(visitors[2], "ada2")
+        assert (again.status_code, third.status_code) == (409, 409)
+        assert "A race is running already" in again.json()["error"]
+        assert "2 races are running: wait" in third.json()["error"]
+        names = [state(visitor)["race"]["name"] for visitor in visitors]
+        assert names == ["ada0", "ada1", "ada1"]  # who has none watches the latest
+        standins.control(joke_failure=None)
+        races = []
+        for visitor in visitors[:2]:
+            page = Page(audience.url)
+            page.get = partial(visitor.get, f"{audience.url}/race.json", timeout=LIMIT)
+            races.append(page.finished_race())
+        assert [race["name"] for race in races] == ["ada0", "ada1"]
+        assert {lane["state"] for race in races for lane in race["lanes"]} == {"done"}
+        users = {lane["username"] for race in races for lane in race["lanes"]}
+        assert len(users) == 2
+        assert post(visitors[0], "again").status_code == 202
+
+
+def test_kill_hits_the_races_of_all_visitors(page, standins):
+    standins.control(joke_failure="hang")
+    other, visitor = Page(page.url), requests.Session()
+    visitor.cookies["visitor"] = "other"
+    other.get = partial(visitor.get, f"{page.url}/race.json", timeout=LIMIT)
+    page.post()
+    visitor.post(f"{page.url}/race", json={"name": "grace"}, timeout=LIMIT)
+    for each in [page, other]:
+        each.race_when(lambda race: bars(race["lanes"][2], "fetch joke"))
+    page.kill(3)
+    for each in [page, other]:
+        each.race_when(lambda race: "mail" in race["lanes"][2]["lost"])
+        [begin] = [kill["begin"] for kill in each.get().json()["race"]["lanes"][2]["kills"]]
+        words = each.get().json()["kills"]["3"]["words"]
+        assert words.startswith(f"killed at {begin:.1f} s, ")
+    standins.control(joke_failure=None)
 
 
 def test_serving_the_room_is_warned_of():

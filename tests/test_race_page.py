@@ -93,3 +93,15 @@ def test_kill_button_kills_and_says_so(races, url, open_page):  # noqa: F811
     site.may_start.set()
     expect(lane.get_by_text("killed, back after 0.")).to_be_visible()
     assert site.calls == ["kill", "start again"]
+
+
+def test_audience_sees_the_switches_and_can_not_turn_them(url, open_page, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(RaceHandler, "is_instructors", False)
+    page = open_page(url)
+    expect(page.get_by_text("The instructor starts the races")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign up in all")).to_be_disabled()
+    expect(page.get_by_label("Mail server: how it fails")).to_be_disabled()
+    expect(page.get_by_role("button", name="Everything in order")).to_be_disabled()
+    expect(page.get_by_role("button", name="Kill step")).to_have_count(0)
+    expect(page.get_by_label("Joke API: how it fails").locator("option:checked")).to_be_attached()
+    assert axe_violations(page) == []

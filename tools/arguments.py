@@ -143,6 +143,11 @@ def demo(parser):
     add_base_port(parser, "the race's page listens there, the steps above it")
     add_host(parser)
     parser.add_argument(
+        "--open-races",
+        action="store_true",
+        help="with --host, let others than the instructor start races, too, each their own",
+    )
+    parser.add_argument(
         "--var-dir",
         type=Path,
         metavar="DIR",

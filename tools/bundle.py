@@ -17,24 +17,16 @@ from .catalogue import ROOT
 from .environment import REQUIREMENTS, WHEELS
 
 LOCKS = ["workshop.txt", "tests.txt", "bundle.txt"]  # what a learner needs, and a pip
-# A system's wheels, and what the locks' markers ask of it. A glibc older than 2.28 is of 2017.
+# A system's wheels, and what the locks' markers ask of it. Linux: glibc 2.28, of 2018, or later.
+LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
+MACOS = {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"}
+WINDOWS = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"}
+MANYLINUX = [*(f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)), "manylinux2014_x86_64"]
 SYSTEMS = {
-    "linux": (
-        [*(f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)), "manylinux2014_x86_64"],
-        {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
-    ),
-    "macos-arm": (
-        ["macosx_14_0_arm64"],
-        {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
-    ),
-    "macos-intel": (
-        ["macosx_14_0_x86_64"],
-        {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
-    ),
-    "windows": (
-        ["win_amd64"],
-        {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
-    ),
+    "linux": (MANYLINUX, LINUX | {"platform_machine": "x86_64"}),
+    "macos-arm": (["macosx_14_0_arm64"], MACOS | {"platform_machine": "arm64"}),
+    "macos-intel": (["macosx_14_0_x86_64"], MACOS | {"platform_machine": "x86_64"}),
+    "windows": (["win_amd64"], WINDOWS | {"platform_machine": "AMD64"}),
 }
 CPYTHON = {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
 

@@ -19,12 +19,13 @@ from .arguments import parse
 from .catalogue import STEPS
 from .figures import summary, table, write_json
 from .processes import StartError, check_port_is_free
-from .race import Lane, RaceHandler, Races
+from .race import MOST, Lane, RaceHandler, Races
 from .sites import running_sites, start_standins
 from .visitor import PASSWORD, SignUpRefused, make_picture
-from .web import POLL, listen, printable, serve, warning
+from .web import POLL, TOKEN, listen, printable, serve, warning
 
-THREADS = 24  # two a step, six for a race and its kills, and none of them ever waits for another
+# Two a step, six a race, and none of them ever waits for another.
+THREADS = 2 * len(STEPS) + 6 * MOST
 
 
 def main(arguments=None):
@@ -68,7 +69,7 @@ def demo(options, console):
         if options.json:
             write_json(options.json, results)
         if not options.once:
-            races = Races(sites, standins, threads, stopping)
+            races = Races(sites, standins, threads, stopping, options.open_races)
             with serve(listener, RaceHandler, races, options.host):
                 stay_up(options, sites, standins, lanes, console)
     return 0 if mails == thumbnails == total else 1
@@ -143,6 +144,8 @@ def stay_up(options, sites, standins, lanes, console):
     console.print(f"The password is [bold]{PASSWORD}[/bold], or sign up yourself.")
     console.print(f"Inbox   {standins.inbox_url}")
     if words := warning(options.host):
+        link = f"{base}:{options.base_port}/?instructor={TOKEN}"
+        console.print(f"Only for you, the instructor: {link}", soft_wrap=True)
         console.print(f"[yellow]{words}[/yellow]")
     console.print("Ctrl-C stops everything.")
     with suppress(KeyboardInterrupt):

@@ -7,6 +7,7 @@ can send them requests too, so they look at where a request comes from.
 import contextlib
 import json
 import re
+import secrets
 import socket
 import socketserver
 import sys
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import psutil
 from django.template import Context, Engine
 
+TOKEN = secrets.token_urlsafe(9)  # in the instructor's link, new each time
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"
 MAX_BODY_BYTES = 64_000  # of a request
@@ -27,12 +29,18 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def warning(host):
     """Return what to tell whoever serves the room, or "" while only this machine is served."""
-    if host.startswith("127."):
+    if is_private(host):
         return ""
     return (
-        "Everyone in your network can now use these sites, read their mails and set how the"
-        " stand-ins fail. They are no place for real passwords."
+        "Everyone in your network can now use these sites and read their mails: they are no place"
+        " for real passwords. How the stand-ins fail is set by this machine alone, and by whoever"
+        " has the instructor's link."
     )
+
+
+def is_private(host):
+    """Return whether a server that listens on `host` serves this machine alone."""
+    return host.startswith("127.")
 
 
 def reachable(host):
@@ -87,6 +95,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.socket = listener
         self.served = served
         self.names = names(host)
+        self.is_private = is_private(host)
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exception(), ConnectionError):  # a client may leave when it likes
@@ -118,7 +127,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         try:
-            self.answer(f"{self.command} {self.path.partition('?')[0]}", self.read_body())
+            path, _, query = self.path.partition("?")
+            if secrets.compare_digest(query.encode(), f"instructor={TOKEN}".encode()):
+                # Kept in a cookie, and off the address bar, which the room may see.
+                headers = {"Set-Cookie": cookie_of("instructor", TOKEN), "Location": "/"}
+                return self.reply(b"", "text/plain", status=303, headers=headers)
+            self.answer(f"{self.command} {path}", self.read_body())
         except Refusal as refusal:
             status, message = refusal.args
             self.reply({"error": message}, status=status)
@@ -133,6 +147,25 @@ class Handler(BaseHTTPRequestHandler):
         # and another website, open in the same browser, changes nothing.
         if self.command != "GET" and not self.is_local(self.headers.get("Origin", "//localhost")):
             raise Refusal(403, "the Origin header must name this machine")
+
+    def refuse_audience(self):
+        """Raise Refusal when a room is served, and the request is not its instructor's."""
+        if not self.is_instructors:
+            raise Refusal(403, "only the instructor may do this")
+
+    @property
+    def is_instructors(self):
+        """Whether the request is from this machine, or from who has opened the instructor's link.
+
+        While only this machine is served, that is every request.
+        """
+        is_here = self.server.is_private or self.client_address[0].startswith("127.")
+        return is_here or secrets.compare_digest(self.cookie("instructor"), TOKEN)
+
+    def cookie(self, name):
+        """Return a cookie's value, "" if there is none."""
+        found = re.search(rf"(?:^|;) *{name}=([\w-]+)", self.headers.get("Cookie", ""), re.ASCII)
+        return found[1] if found else ""
 
     def is_local(self, url):
         try:
@@ -165,7 +198,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(400, f"not a JSON object. Allowed are {allowed}")
         return value
 
-    def reply(self, body, content_type="application/json", status=200):
+    def reply(self, body, content_type="application/json", status=200, headers=()):
         """Answer with bytes as they are, or anything else as JSON."""
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
@@ -174,8 +207,14 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
+        for name, value in dict(headers).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+
+def cookie_of(name, value):
+    return f"{name}={value}; Path=/; HttpOnly; SameSite=Strict"
 
 
 def render(template, context):

@@ -6,12 +6,12 @@ import time
 class Kill:
     """One press of a button: a SIGKILL, and the start that follows.
 
-    `at`: when it was dead, and `back_at`: when it was ready again, in seconds since the epoch;
-    None before. `zero`: the moment from which the lane counts that it hits, if it hits one.
+    `pressed_at`, `at`: when it was dead, `back_at`: when it was ready again, in seconds since the
+    epoch; the latter two are None before.
     """
 
-    def __init__(self, zero=None):
-        self.zero = zero
+    def __init__(self):
+        self.pressed_at = time.time()
         self.at = self.back_at = None
         self.problem = ""
         self.is_over = False
@@ -28,14 +28,14 @@ class Kill:
         finally:
             self.is_over = True
 
-    @property
-    def words(self):
+    def words(self, zero=None):
+        """Say how far it is; `zero` is the moment from which a lane counts that it has hit."""
         if self.problem:
             return f"killed, and not started again: {self.problem}"
         if self.at is None:
             return "being killed ..."
-        if self.zero is None:
+        if zero is None:
             back = f"back after {self.back_at - self.at:.1f} s" if self.back_at else ""
             return f"killed, {back or 'starting again ...'}"
-        back = f"back at {self.back_at - self.zero:.1f} s" if self.back_at else ""
-        return f"killed at {self.at - self.zero:.1f} s, {back or 'starting again ...'}"
+        back = f"back at {self.back_at - zero:.1f} s" if self.back_at else ""
+        return f"killed at {self.at - zero:.1f} s, {back or 'starting again ...'}"

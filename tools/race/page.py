@@ -3,13 +3,14 @@
 import os
 from io import BytesIO
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from PIL import Image
 
 from ..catalogue import ROOT, STEPS
 from ..standins import ALLOWED, FAILURES, MAX_DELAY, control
 from ..visitor import PASSWORD
-from ..web import TEMPLATES, Handler, Refusal, render
+from ..web import TEMPLATES, Handler, Refusal, cookie_of, render
 from .lane import LIMIT
 from .races import NAME
 
@@ -21,6 +22,9 @@ FILES = {
     "GET /style.css": (STEP / "accounts/static/accounts/style.css", CSS),
     "GET /timeline.css": (STEP / "timing/static/timing/timeline.css", CSS),
 }
+# Milliseconds between two looks at a race that runs. Forty who watch look less often, or their
+# requests would slow down what they watch.
+PAUSE, AUDIENCE_PAUSE = 150, 600
 FAILURE_WORDS = {
     None: "in order",
     "500": "answers 500",
@@ -43,7 +47,7 @@ def preview(picture):
     return content.getvalue()
 
 
-def page(races, host):
+def page(races, host, is_instructors):
     """Return the page, with links to `host`, the name by which its reader calls us."""
     steps = [
         {
@@ -64,6 +68,9 @@ def page(races, host):
         for kind, name in [("joke", "Joke API"), ("mail", "Mail server")]
     ]
     context = {
+        "is_instructors": is_instructors,
+        "may_race": is_instructors or races.for_all,
+        "pause": PAUSE if is_instructors else AUDIENCE_PAUSE,
         "steps": steps,
         "switches": switches,
         "in_order": races.in_order,
@@ -90,19 +97,27 @@ class RaceHandler(Handler):
         match request:
             case "GET /":
                 host = urlsplit(f"//{self.headers['Host']}").hostname
-                self.reply(page(races, host), "text/html; charset=utf-8")
+                visitor = self.cookie("visitor") or uuid4().hex
+                headers = {"Set-Cookie": cookie_of("visitor", visitor)}
+                content = page(races, host, self.is_instructors)
+                self.reply(content, "text/html; charset=utf-8", headers=headers)
             case "GET /picture.jpg":
                 self.reply(preview(races.picture), "image/jpeg")
             case "GET /race.json":
-                self.reply(races.to_json())
+                self.reply(races.to_json(self.cookie("visitor")))
             case "POST /race":
+                if not races.for_all:
+                    self.refuse_audience()
                 choices = self.json_object(body, "name, together")
-                races.start(choices.get("name"), choices.get("together", True))
-                self.reply(races.to_json(), status=202)
+                visitor = self.cookie("visitor")
+                races.start(choices.get("name"), choices.get("together", True), visitor)
+                self.reply(races.to_json(visitor), status=202)
             case "POST /kill":
+                self.refuse_audience()
                 races.kill(self.json_object(body, "step").get("step"))
-                self.reply(races.to_json(), status=202)
+                self.reply(races.to_json(self.cookie("visitor")), status=202)
             case "POST /control":
+                self.refuse_audience()
                 self.reply(control(races.standins, self.json_object(body, ALLOWED)))
             case _ if request in FILES:
                 path, content_type = FILES[request]

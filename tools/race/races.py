@@ -1,6 +1,7 @@
 """The demo's races, and the kills."""
 
 import re
+import time
 from threading import Lock, Thread
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from .drawing import drawing
 from .kill import Kill
 from .lane import Lane
 
+MOST = 10  # races at once, of different visitors: more would only wait for the processor
 NAME = r"[A-Za-z0-9_\-]{1,30}"
 
 
@@ -18,6 +20,7 @@ class Race:
 
     def __init__(self, number, name, together, lanes):
         self.number, self.name, self.together, self.lanes = number, name, together, lanes
+        self.started_at = time.time()
         self.is_over = False
         self.is_replaced = False
         self.publish()
@@ -44,6 +47,10 @@ class Race:
             self.is_over = True
             self.publish()
 
+    def zero(self, kill):
+        """Return the zero of the lane that a kill has hit, in seconds since the epoch, or None."""
+        return next((lane.zero for lane in self.lanes if kill in lane.kills), None)
+
     def publish(self):
         """Keep what others ask for, so that only this race's own thread touches its lanes."""
         self.may_be_replaced = all(lane.is_over or lane.only_retries for lane in self.lanes)
@@ -57,38 +64,49 @@ class Race:
 
 
 class Races:
-    """The demo's races, of which one runs at a time, and the kills, one at a time in each step.
+    """The demo's races, of which each visitor runs one at a time, and the kills, one in each step.
 
-    `sites`: each step's Site. `threads` needs room for six threads. Setting the event `stopping`
-    ends a race.
+    `sites`: each step's Site. `threads` needs room for six threads a race. Setting the event
+    `stopping` ends a race. `for_all`: in a room, others than the instructor may start races, too.
     """
 
-    def __init__(self, sites, standins, threads, stopping):
+    def __init__(self, sites, standins, threads, stopping, for_all=False):
         self.sites, self.standins = sites, standins
         self.threads, self.stopping = threads, stopping
+        self.for_all = for_all
         self.in_order = standins.settings  # as they were before anybody touched the switches
         self.picture = make_picture()
-        self.race = None
-        self.kills = {}  # the latest one of each step
+        self.race = None  # the latest
+        self.races = {}  # the latest of each visitor
+        self.kills = {}  # the latest of each step
         self.lock = Lock()
 
-    def start(self, name="ada", together=True):
-        """Start a race. Raises Refusal for a bad name, and while another one runs."""
+    def start(self, name="ada", together=True, visitor=""):
+        """Start a visitor's race.
+
+        Raises Refusal for a bad name, while another race of theirs runs, and while too many run.
+        """
         if not isinstance(name, str) or not re.fullmatch(NAME, name):
             raise Refusal(400, "a name has 1 to 30 letters, digits, hyphens and underscores")
         if not isinstance(together, bool):
             raise Refusal(400, "together must be true or false")
         with self.lock:
-            if self.race and not self.race.is_over:
-                if not self.race.may_be_replaced:
-                    raise Refusal(409, "A race is running already. This page shows it.")
-                self.race.is_replaced = True
+            before = self.races.get(visitor)
+            if before and not before.is_over and not before.may_be_replaced:
+                raise Refusal(409, "A race is running already. This page shows it.")
+            if len([race for race in self.running if race is not before]) >= MOST:
+                raise Refusal(409, f"{MOST} races are running: wait for one of them to end.")
+            if before:
+                before.is_replaced = True
             number = self.race.number + 1 if self.race else 1
             username = f"{name}-{uuid4().hex[:6]}"
             lanes = [Lane(s, site.url, site.var_dir, username) for s, site in self.sites.items()]
-            self.race = Race(number, name, together, lanes)
-            self.kills = {step: kill for step, kill in self.kills.items() if not kill.is_over}
+            self.race = self.races[visitor] = Race(number, name, together, lanes)
             self.threads.submit(self.race.run, self.picture, self.threads, self.stopping)
+
+    @property
+    def running(self):
+        return [race for race in self.races.values() if not race.is_over]
 
     def kill(self, number):
         """Kill what does the slow work of the step with that number, and start it again.
@@ -102,22 +120,19 @@ class Races:
         with self.lock:
             if step in self.kills and not self.kills[step].is_over:
                 raise Refusal(409, f"{step.label} is being started again already.")
-            lane = next((x for x in self.race.lanes if x.step == step), None) if self.race else None
-            if lane and (lane.answer is None or lane.is_over):
-                lane = None
-            self.kills[step] = kill = Kill(zero=lane and lane.zero)
-            if lane:
-                lane.kills.append(kill)
+            self.kills[step] = kill = Kill()
+            for lane in [lane for race in self.running for lane in race.lanes]:
+                if lane.step == step and lane.answer is not None and not lane.is_over:
+                    lane.kills.append(kill)
         # A thread of its own: those of the pool may all wait for a site that hangs.
         Thread(target=kill.run, args=[self.sites[step]], daemon=True).start()
 
-    def to_json(self):
-        race = self.race
-        return {
-            "race": race and race.json,
-            "kills": {
-                step.number: {"words": kill.words, "is_over": kill.is_over}
-                for step, kill in self.kills.items()
-            },
-            "standins": self.standins.settings,
-        }
+    def to_json(self, visitor=""):
+        """Return what a visitor sees: their own race, or the latest of all, and the kills since."""
+        race = self.races.get(visitor, self.race)
+        kills = {}
+        for step, kill in self.kills.items():
+            if not race or not kill.is_over or kill.pressed_at > race.started_at:
+                words = kill.words(race and race.zero(kill))
+                kills[step.number] = {"words": words, "is_over": kill.is_over}
+        return {"race": race and race.json, "kills": kills, "standins": self.standins.settings}

@@ -38,11 +38,13 @@ class HttpHandler(Handler):
                 mails = list(standins.inbox)
                 self.reply({"count": len(mails), "mails": mails})
             case "DELETE /inbox.json":
+                self.refuse_audience()
                 standins.inbox.clear()
                 self.reply({"count": 0, "mails": []})
             case "GET /control":
                 self.reply(standins.settings)
             case "POST /control":
+                self.refuse_audience()
                 self.reply(control(standins, self.json_object(body, ALLOWED)))
             case _:
                 raise Refusal(404, f"there is no {request}")

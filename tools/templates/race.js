@@ -1,5 +1,5 @@
 // Asks the demo for the state of the race, again and again, and draws it.
-const RUNNING_PAUSE = 150; // milliseconds between two looks at a race that runs
+const RUNNING_PAUSE = Number(document.body.dataset.pause); // milliseconds between two looks at a race that runs
 const IDLE_PAUSE = 1000;
 const SCALES = [2, 4, 6, 8, 10, 16, 20, 30, 40, 60, 80]; // seconds that the lanes are wide
 
@@ -111,7 +111,7 @@ function drawKills(kills) {
   for (const section of document.querySelectorAll(".step-lane")) {
     const kill = kills[section.dataset.step];
     setText($(".killed", section), kill?.words ?? "");
-    $(".kill", section).setAttribute("aria-disabled", Boolean(kill && !kill.is_over));
+    $(".kill", section)?.setAttribute("aria-disabled", Boolean(kill && !kill.is_over));
   }
 }
 
