@@ -1,5 +1,6 @@
 """Sites are killed and started again, also while others ask them for pages."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -8,9 +9,13 @@ from threading import Event
 import pytest
 import requests
 
-from tools.catalogue import BY_NUMBER
+from tools.catalogue import BY_NUMBER, ROOT, STEPS
 from tools.processes import StartError, has_ended
+from tools.race import RaceHandler, Races
 from tools.sites import running_site
+from tools.visitor import Visitor
+from tools.web import address, listen, serve
+from workshop import COMMANDS
 
 LIMIT = 60  # seconds, for what never happens
 
@@ -73,3 +78,42 @@ def test_site_that_can_not_start_says_why_and_leaves_no_process(standins, tmp_pa
     ):
         pass
     assert time.monotonic() - begin < LIMIT
+
+
+def test_editor_in_a_browser_forwards_what_listens_here(standins, tmp_path, monkeypatch):
+    """As Codespaces does: HTTPS outside, and our own name or that of the outside as the host's."""
+    configuration = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    ports = [8000, *(8000 + step.number for step in STEPS), 8010]
+    assert configuration["forwardPorts"] == ports
+    assert list(configuration["portsAttributes"]) == list(map(str, ports))
+    _, launcher, command = configuration["postCreateCommand"].split()
+    assert (ROOT / launcher).is_file() and command in COMMANDS
+
+    monkeypatch.setenv("CODESPACE_NAME", "fuzzy-doodle")
+    monkeypatch.setenv("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN", "app.github.example")
+    with running_site(BY_NUMBER[1], standins, tmp_path / "var") as site:
+        outside = f"fuzzy-doodle-{site.port}.app.github.example"
+        assert address("localhost", site.port) == f"https://{outside}"
+        local = f"localhost:{site.port}"
+        for number, (host, origin) in enumerate(
+            [(outside, outside), (local, outside), (local, local)]
+        ):
+            visitor = Visitor(site.url, f"ada{number}")
+            visitor.session.headers.update({"Host": host, "Origin": f"https://{origin}"})
+            assert visitor.sign_up().status_code == 302
+        stranger = Visitor(site.url, "eve")
+        stranger.session.headers["Origin"] = f"https://fuzzy-doodle-{site.port}.example.com"
+        assert stranger.sign_up().status_code == 403
+
+    races = Races({}, standins, None, Event())
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    with serve(listener, RaceHandler, races, "127.0.0.1"):
+        for name, status in [
+            (f"fuzzy-doodle-{port}.app.github.example", 200),
+            ("evil.example", 403),
+        ]:
+            headers = {"Host": name, "Origin": f"https://{name}"}
+            url = f"http://127.0.0.1:{port}/control"
+            sent = requests.post(url, json={"mail_delay": 0}, headers=headers, timeout=LIMIT)
+            assert sent.status_code == status

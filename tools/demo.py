@@ -22,7 +22,7 @@ from .processes import StartError, check_port_is_free
 from .race import MOST, Lane, RaceHandler, Races
 from .sites import running_sites, start_standins
 from .visitor import PASSWORD, SignUpRefused, make_picture
-from .web import POLL, TOKEN, listen, printable, serve, warning
+from .web import POLL, TOKEN, address, listen, printable, serve, warning
 
 # Two a step, six a race, and none of them ever waits for another.
 THREADS = 2 * len(STEPS) + 6 * MOST
@@ -135,16 +135,16 @@ def sign_up_everywhere(count, sites, threads, stopping, console):
 
 def stay_up(options, sites, standins, lanes, console):
     """Say where everything is, and leave it running until Ctrl-C."""
-    base = f"http://{printable(options.host)}"
-    console.print(f"Start   {base}:{options.base_port}/  one sign-up, all five steps, live")
-    for step in sites:
+    start = address(printable(options.host), options.base_port)
+    console.print(f"Start   {start}/  one sign-up, all five steps, live")
+    for step, site in sites.items():
         visitor = lanes[step][-1].visitor
-        url = f"{base}:{options.base_port + step.number}/"
-        console.print(f"{step.label}  {url}  log in as [bold]{visitor.username}[/bold]")
+        url = address(printable(options.host), site.port)
+        console.print(f"{step.label}  {url}/  log in as [bold]{visitor.username}[/bold]")
     console.print(f"The password is [bold]{PASSWORD}[/bold], or sign up yourself.")
     console.print(f"Inbox   {standins.inbox_url}")
     if words := warning(options.host):
-        link = f"{base}:{options.base_port}/?instructor={TOKEN}"
+        link = f"{start}/?instructor={TOKEN}"
         console.print(f"Only for you, the instructor: {link}", soft_wrap=True)
         console.print(f"[yellow]{words}[/yellow]")
     console.print("Ctrl-C stops everything.")

@@ -5,14 +5,20 @@ import subprocess
 import sys
 
 from .processes import StartError
-from .web import names
+from .web import forwarded, names
 
 
-def step_environment(step, standins, var_dir=None, **variables):
-    """Return the environment that points a step at the stand-ins.
+def step_environment(step, standins, var_dir=None, port=None, **variables):
+    """Return the environment that points a step at the stand-ins, and lets it listen on `port`.
 
     The step writes to `var_dir`, or to its own var/ without one. `variables` are further ones.
     """
+    hosts = [f"[{name}]" if ":" in name else name for name in names(standins.host)]
+    origins = []
+    if name := forwarded(port):
+        hosts.append(name)
+        # It speaks HTTPS to the browser and HTTP to us, and may call us localhost.
+        origins = [f"https://{name}", f"https://localhost:{port}"]
     return (
         os.environ
         | {
@@ -23,7 +29,8 @@ def step_environment(step, standins, var_dir=None, **variables):
             "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
             "EMAIL_HOST": standins.smtp_host,
             "EMAIL_PORT": str(standins.smtp_port),
-            "ALLOWED_HOSTS": ",".join(f"[{n}]" if ":" in n else n for n in names(standins.host)),
+            "ALLOWED_HOSTS": ",".join(hosts),
+            "CSRF_TRUSTED_ORIGINS": ",".join(origins),
             # Or requests would ask a company network's proxy for the joke API of this machine.
             "NO_PROXY": "*",
             "PYTHONUNBUFFERED": "1",

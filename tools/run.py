@@ -15,7 +15,7 @@ from .arguments import parse
 from .manage import manage, migrate, step_environment
 from .processes import STOP_SECONDS, StartError, check_port_is_free, running
 from .sites import start_standins
-from .web import printable, warning
+from .web import address, printable, warning
 
 POLL = 0.2  # seconds between two looks at whether a process has ended
 START_SECONDS = 10  # a consumer that fails so soon would fail again
@@ -40,9 +40,9 @@ def run(step, base_port, host):
     check_port_is_free(host, port)
     with ExitStack() as stack:
         standins = stack.enter_context(start_standins(base_port, host))
-        environment = step_environment(step, standins)
+        environment = step_environment(step, standins, port=port)
         migrate(step, environment)
-        print(f"{step.label}  http://{printable(host)}:{port}/  its code is in {step.name}")
+        print(f"{step.label}  {address(printable(host), port)}/  its code is in {step.name}")
         print(f"Inbox   {standins.inbox_url}")
         if words := warning(host):
             print(words)

@@ -47,7 +47,7 @@ class Site:
         self.step, self.standins, self.var_dir = step, standins, Path(var_dir)
         self.host, self.port, self.workers = host, port or free_port(), workers
         self.url = f"http://{reachable(host)}:{self.port}"
-        self.environment = step_environment(step, standins, var_dir, **variables)
+        self.environment = step_environment(step, standins, var_dir, port=self.port, **variables)
         logs = logs or self.var_dir.parent
         self.log, self.consumer_log = logs / f"{step.name}.log", logs / f"{step.name}.consumer.log"
         self.server = self.consumer = None

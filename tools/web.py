@@ -6,6 +6,7 @@ can send them requests too, so they look at where a request comes from.
 
 import contextlib
 import json
+import os
 import re
 import secrets
 import socket
@@ -66,6 +67,18 @@ def addresses():
     return [a.address for found in interfaces for a in found if a.family == socket.AF_INET]
 
 
+def forwarded(port):
+    """Return the name under which a browser's editor (Codespaces) shows a port, None elsewhere."""
+    name = os.environ.get("CODESPACE_NAME")
+    domain = os.environ.get("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN")
+    return f"{name}-{port}.{domain}" if name and domain else None
+
+
+def address(host, port):
+    """Return the address at which a browser that calls us `host` reaches one of our ports."""
+    return f"https://{forwarded(port)}" if forwarded(port) else f"http://{host}:{port}"
+
+
 def names(host):
     """Return by which names, in lower case, a server that listens on `host` may be called."""
     names = ["localhost", LOOPBACK, "::1"]
@@ -95,6 +108,8 @@ class Server(socketserver.ThreadingTCPServer):
         self.socket = listener
         self.served = served
         self.names = names(host)
+        if name := forwarded(self.server_address[1]):
+            self.names.append(name)
         self.is_private = is_private(host)
 
     def handle_error(self, request, client_address):

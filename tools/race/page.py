@@ -10,7 +10,7 @@ from PIL import Image
 from ..catalogue import ROOT, STEPS
 from ..standins import ALLOWED, FAILURES, MAX_DELAY, control
 from ..visitor import PASSWORD
-from ..web import TEMPLATES, Handler, Refusal, cookie_of, render
+from ..web import TEMPLATES, Handler, Refusal, address, cookie_of, render
 from .lane import LIMIT
 from .races import NAME
 
@@ -52,7 +52,7 @@ def page(races, host, is_instructors):
     steps = [
         {
             "step": step,
-            "url": f"http://{host}:{site.port}",
+            "url": address(host, site.port),
             "killed": "worker" if step.has_consumer else "server",
         }
         for step, site in races.sites.items()
@@ -79,7 +79,7 @@ def page(races, host, is_instructors):
         "cores": os.cpu_count(),
         "name_pattern": NAME,
         "password": PASSWORD,
-        "inbox_url": f"http://{host}:{races.standins.http_port}/",
+        "inbox_url": f"{address(host, races.standins.http_port)}/",
         "notebooks": any((ROOT / "notebooks").glob("*.ipynb")),
     }
     return render("race.html", context)

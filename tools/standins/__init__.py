@@ -13,7 +13,7 @@
 
 import contextlib
 
-from ..web import listen, printable, reachable, serve
+from ..web import address, listen, printable, reachable, serve
 from .http import HttpHandler, control
 from .smtp import MAX_MAIL_BYTES, serve_smtp
 from .state import ALLOWED, FAILURES, JOKES, MAX_DELAY, State
@@ -44,7 +44,7 @@ class Standins(State):
             self.smtp_port = smtp_listener.getsockname()[1]
             host = f"[{self.host}]" if ":" in self.host else self.host
             self.http_url = f"http://{reachable(host)}:{self.http_port}"
-            self.inbox_url = f"http://{printable(host)}:{self.http_port}/"
+            self.inbox_url = f"{address(printable(host), self.http_port)}/"
             self.joke_url = f"{self.http_url}/joke"
             stack.enter_context(serve(http_listener, HttpHandler, self, self.host))
             stack.callback(self.stopping.set)  # mails that wait are cancelled before that
