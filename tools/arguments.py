@@ -79,7 +79,7 @@ def folder(text):
     return path
 
 
-def archive(text):
+def new_file(text):
     path = Path(text).resolve()
     if not path.parent.is_dir() or path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} can't be a file: is there such a folder?")
@@ -127,6 +127,16 @@ def add_commands(parser, what, default):
         type=command,
         metavar="COMMAND",
         help=what,
+    )
+
+
+def add_output(parser, default):
+    parser.add_argument(
+        "--output",
+        type=new_file,
+        default=default,
+        metavar="FILE",
+        help=f"where to write it ({default.name})",
     )
 
 
@@ -250,6 +260,12 @@ def screenshots(parser):
     """Make every picture in screenshots/ anew, from running sites."""
 
 
+@describes("slides")
+def slides(parser):
+    """Write SLIDES.md as one HTML file that needs no network, its pictures included."""
+    add_output(parser, ROOT / "slides.html")
+
+
 @describes("control")
 def control(parser):
     """Make the joke API or the mail server of the running stand-ins slow, failing or healthy."""
@@ -296,13 +312,7 @@ def bundle(parser):
     parser.add_argument(
         "--pythons", nargs="+", choices=PYTHONS, default=PYTHONS, help="only these (all)"
     )
-    parser.add_argument(
-        "--output",
-        type=archive,
-        default=ROOT / "workshop-bundle.zip",
-        metavar="FILE",
-        help="where to write it (workshop-bundle.zip)",
-    )
+    add_output(parser, ROOT / "workshop-bundle.zip")
 
 
 @describes("install")

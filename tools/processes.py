@@ -58,7 +58,7 @@ def said_of(processes, port):
             for place, word in enumerate(words):
                 if Path(word).name == "workshop.py":
                     command = " ".join(["workshop.py", *words[place + 1 :]])
-                    return f"A `{command}` is running (process {process.pid}, port {port})"
+                    return f"A `{command}` is running already (process {process.pid}, port {port})"
     process = processes[0]
     command = " ".join(process.cmdline())[:100]
     return f"Port {port} is taken by process {process.pid}, `{command}`"

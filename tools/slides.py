@@ -6,15 +6,14 @@ A line of three dashes ends a slide. What is quoted (>) is for the speaker. Besi
     <!-- plot notebooks/01_sync_signup.ipynb The page comes back when everything is done -->
 """
 
-import argparse
 import json
 import re
 import sys
 from base64 import b64encode
-from pathlib import Path
 
 from markdown_it import MarkdownIt
 
+from .arguments import parse
 from .catalogue import ROOT
 from .docs import read, regenerated
 from .web import render
@@ -55,11 +54,7 @@ def inlined(path):
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="workshop.py slides", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--output", type=Path, default=ROOT / "slides.html", metavar="FILE")
-    output = parser.parse_args(arguments).output
+    output = parse("slides", arguments).output
     output.write_bytes(page())
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB. Open it in a browser.")
     print("Keys: right, left, Home, End; f full screen; n speaker's notes; print it for a handout.")
