@@ -230,7 +230,9 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
             encoding="utf-8",
         )
         assert second.returncode == 1
-        running = f"A `workshop.py run 4 --base-port={base_port}` is running already (process {run.pid}, "
+        running = (
+            f"A `workshop.py run 4 --base-port={base_port}` is running already (process {run.pid}, "
+        )
         assert second.stderr.startswith(f"{running}port {int(base_port) + 10}): stop it, or")
 
         [consumer] = [child for child in run.children() if is_consumer(child)]

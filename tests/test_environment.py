@@ -2,6 +2,7 @@
 
 import ast
 import ensurepip
+import hashlib
 import json
 import os
 import shutil
@@ -75,6 +76,14 @@ class Clone:
         self.packages = Path(sysconfig.get_path("purelib", "venv", base))
         self.lock = root / "requirements" / "workshop.txt"
         self.options = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri()}
+
+    def pretend_installed(self, lock, text=""):
+        """Write a lock, and into the stamp that it is installed."""
+        path = self.lock.with_name(lock)
+        path.write_text(text, encoding="utf-8")
+        stamp = json.loads(self.stamp.read_text(encoding="utf-8"))
+        stamp[lock] = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.stamp.write_text(json.dumps(stamp), encoding="utf-8")
 
     def command(self, *arguments, python=sys.executable, **variables):
         """Return the arguments of Popen that start the launcher with these."""
@@ -406,7 +415,7 @@ def packer(ready):
     for name in ["requirements/workshop.txt", "requirements/tests.txt"]:
         lock = "tiny==3.0 ; sys_platform != 'win32'\ntiny==2.0 ; sys_platform == 'win32'\n"
         (ready.root / name).write_text(lock, encoding="utf-8")
-    (ready.root / "requirements/bundle.txt").write_text("", encoding="utf-8")
+    ready.pretend_installed("bundle.txt")
     tag = f"cp{PYTHON.replace('.', '')}"
     write_wheel(ready.wheels, "2.0", tag=f"{tag}-{tag}-win_amd64")
     write_wheel(ready.wheels, "3.0")
@@ -417,7 +426,7 @@ def packer(ready):
 
 
 def test_room_without_a_network_sets_up_from_a_bundle(packer, no_network, tmp_path):
-    result = packer.run("bundle", "--systems", "linux", "windows", "macos-arm", "--pythons", PYTHON)
+    result = packer.run("bundle", "--systems", "linux", "windows", "--pythons", PYTHON)
     assert result.returncode == 0, result.stderr
     assert f"windows, Python {PYTHON}: 1 packages\n" in result.stdout
     archive = packer.root / "workshop-bundle.zip"
@@ -458,20 +467,14 @@ def test_bundle_that_lacks_a_package_is_not_written(packer):
     ]
 
 
-def test_install_takes_packages_from_a_stick_and_says_what_it_lacks(ready, no_network, tmp_path):
-    stick = tmp_path / "stick"
-    stick.mkdir()
-    write_wheel(stick, "2.0")
+def test_install_says_what_a_stick_lacks_and_asks_the_network(ready, no_network, tmp_path):
     ready.lock.write_text("tiny==2.0\n", encoding="utf-8")
-    result = ready.run("install", "--wheels", stick)
-    assert result.returncode == 0, result.stderr
-    assert f"Taking packages from {stick}" in result.stderr
-    assert "'2.0'" in (ready.packages / "tiny.py").read_text(encoding="utf-8")
-    ready.lock.write_text("tiny==1.0\n", encoding="utf-8")
-    result = ready.run("install", "--wheels", stick, **no_network)
+    result = ready.run("install", "--wheels", tmp_path, **no_network)
     assert result.returncode == 1
-    assert f"{stick} lacks a package" in result.stderr
+    assert f"Taking packages from {tmp_path}" in result.stderr
+    assert f"{tmp_path} lacks a package that this needs on Python {PYTHON}" in result.stderr
     assert "connect to a network" in result.stderr
+    assert result.stderr.endswith("workshop.py install: failed (exit status 1).\n")
 
 
 def doctor(clone, index, python=sys.executable, **variables):
@@ -613,7 +616,7 @@ def test_arguments_are_checked_before_anything_is_made(clone, arguments, status,
 
 
 def test_steps_tests_need_no_browser_and_no_notebooks(ready):
-    (ready.lock.parent / "tests.txt").write_text("tiny==1.0\n", encoding="utf-8")
+    ready.pretend_installed("tests.txt")
     for lock in ["browser.txt", "notebooks.txt", "jupyterlab.txt"]:
         (ready.lock.parent / lock).write_text("absent==1.0\n", encoding="utf-8")
     result = ready.run("test", "2")
