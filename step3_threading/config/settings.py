@@ -102,6 +102,7 @@ FILE_UPLOAD_HANDLERS = [
     "config.uploads.NamelessUploadHandler",
 ]
 
+# config.mail.EmailBackend sends them over SMTP.
 EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 EMAIL_HOST = env("EMAIL_HOST", default="localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", default=25)
