@@ -1,4 +1,5 @@
 import tempfile
+from io import BytesIO
 
 import pytest
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
@@ -61,6 +62,15 @@ def test_who_is_signed_in_is_sent_home(client, db):
     sign_up(client)
     assertRedirects(client.get(reverse("sign_up")), reverse("home"))
     assertRedirects(client.post(reverse("sign_up"), sign_up_data()), reverse("home"))
+
+
+@pytest.mark.parametrize("name", [".", "..", "\\", "me.jpg&#47;", "\x01"])
+@pytest.mark.django_db
+def test_picture_may_have_a_name_that_is_none(client, name):
+    picture = BytesIO(picture_content())
+    picture.name = name
+    client.post(reverse("sign_up"), sign_up_data() | {"picture": picture})
+    assert Profile.objects.get().picture
 
 
 @pytest.mark.django_db

@@ -99,8 +99,9 @@ TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 MEDIA_ROOT = VAR_DIR / "media"
 FILE_UPLOAD_HANDLERS = [
-    "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "config.uploads.NamelessUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "config.uploads.TidyUploadHandler",
 ]
 
 # config.mail.EmailBackend sends them over SMTP.
