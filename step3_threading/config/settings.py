@@ -45,6 +45,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+# Also for whoever looks over a shoulder while DEBUG is on.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.errors.PasswordFilter"
+
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 

@@ -2,6 +2,7 @@ from contextlib import suppress
 
 from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
 from django.http.multipartparser import MultiPartParser
+from django.views.decorators.debug import sensitive_variables
 
 
 class NamelessParser(MultiPartParser):
@@ -18,6 +19,7 @@ class NamelessParser(MultiPartParser):
 class NamelessUploadHandler(FileUploadHandler):
     """Has requests parsed by NamelessParser, for the handlers after this one."""
 
+    @sensitive_variables("data", "raw_data")  # each field in turn, in the parser
     def handle_raw_input(self, input_data, META, content_length, boundary, encoding=None):
         others = [handler for handler in self.request.upload_handlers if handler is not self]
         return NamelessParser(META, input_data, others, encoding).parse()
