@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -12,6 +13,7 @@ import requests
 
 from tools.catalogue import ROOT, STEPS
 from tools.losses import measure
+from tools.manage import manage
 from tools.processes import has_ended, kill, stop
 from tools.sites import running_site
 from tools.visitor import PASSWORD, Visitor
@@ -248,6 +250,27 @@ def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox, pi
         wait_for_all(is_done, [visitor])
         assert visitor.thumbnail().size == (300, 225)
     assert len(mail_to(site, visitor)) == 1
+
+
+def test_picture_whose_server_was_killed_before_the_commit_is_removed_a_day_later(outbox, picture):
+    site = outbox
+    assert site.visitor().sign_up(picture).status_code == 302
+    named, removing = site.files(), manage("remove_orphans")
+    with ThreadPoolExecutor() as threads:
+        with locked(site.var_dir / "db.sqlite3"):
+            answer = threads.submit(site.visitor().sign_up, picture)
+            wait_for(lambda: site.files() > named)
+            kill(site.server)
+        with pytest.raises(requests.ConnectionError):
+            answer.result()
+    [orphan] = site.files() - named
+    options = {"cwd": site.step.folder, "env": site.environment, "check": True}
+    subprocess.run(removing, **options)
+    assert site.files() == named | {orphan}
+    for path in (site.var_dir / "media" / "pictures").iterdir():
+        os.utime(path, (0, 0))
+    subprocess.run(removing, **options)
+    assert site.files() == named
 
 
 @posix_only
