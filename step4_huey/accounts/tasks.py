@@ -5,8 +5,7 @@ from huey.contrib.djhuey import db_periodic_task, db_task
 from . import services
 from .models import Profile, User
 
-# Pauses before the retries: 1, 2, 4 seconds and so on, four minutes in all.
-RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}
+RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}  # after 1, 2, 4 s and so on: 4 min
 
 # Arguments are keys, not objects: the work may be done much later, and loads the row as it is then.
 

@@ -124,18 +124,11 @@ EMAIL_TIMEOUT = SILENCE_SECONDS  # Django's default is to wait for ever
 SIMULATED_RESIZE_SECONDS = env.float("SIMULATED_RESIZE_SECONDS", default=5.0)
 
 HUEY = {
-    "huey_class": "huey.SqliteHuey",
-    "name": "signup",
+    "huey_class": "config.queue.LastingHuey",  # makes a new queue when its file is lost or damaged
     "filename": VAR_DIR / "huey.sqlite3",
     "immediate": False,  # otherwise DEBUG decides whether tasks run at once, in the request
     "results": False,  # nobody asks for them, and they would pile up
-    "consumer": {
-        "workers": 2,
-        # Seconds between two looks at the queue. By default an idle worker backs off to 10.
-        "initial_delay": 0.02,
-        "backoff": 1,
-        "max_delay": 0.02,
-    },
+    "consumer": {"workers": 2, "initial_delay": 0.02, "max_delay": 0.02},  # delays in seconds
 }
 
 LOGGING = {
