@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -12,8 +13,9 @@ import requests
 
 from tools.catalogue import ROOT, STEPS
 from tools.losses import measure
+from tools.manage import manage
 from tools.processes import has_ended, kill, stop
-from tools.sites import running_site
+from tools.sites import running_site, words
 from tools.visitor import PASSWORD, Visitor
 
 from .conftest import VisitedSite, outbox_site, workers
@@ -37,6 +39,10 @@ def wait_for_all(condition, visitors):
 def is_done(visitor):
     page = visitor.get("/").text
     return 'data-picture="done"' in page and 'data-welcome="done"' in page
+
+
+def is_greeted(visitor):
+    return 'data-welcome="done"' in visitor.get("/").text
 
 
 def is_shown_as_done(visitor):
@@ -206,17 +212,47 @@ def test_queue_that_was_deleted_is_made_again(outbox, picture):
         wait_for_all(is_shown_as_done, [visitor])
 
 
+def overwrite_queue(site):
+    for name in ["huey.sqlite3", "huey.sqlite3-wal"]:
+        (site.var_dir / name).write_bytes(b"garbage" * 1000)
+
+
 def test_sign_up_survives_a_queue_that_is_no_database(outbox, picture):
     site = outbox
-    for path in site.var_dir.glob("huey.sqlite3*"):
-        path.write_bytes(b"garbage" * 1000)
-    visitor = site.visitor()
-    assert visitor.sign_up(picture).status_code == 302
-    assert "DatabaseError" in site.log.read_text(encoding="utf-8")
-    for path in site.var_dir.glob("huey.sqlite3*"):
-        path.unlink()
+    visitors = [site.visitor() for _ in range(3)]
+    for visitor in visitors:
+        overwrite_queue(site)
+        assert visitor.sign_up(picture).status_code == 302
+    overwrite_queue(site)
     with workers(site, "consumer.log"):
-        wait_for_all(is_shown_as_done, [visitor])
+        wait_for_all(is_shown_as_done, visitors)
+
+
+@posix_only  # Windows deletes no file that is open
+def test_queue_that_is_deleted_or_overwritten_while_step_4_runs_is_made_anew(standins, tmp_path):
+    standins.control(joke_delay=0, mail_delay=0)
+    [step] = [step for step in STEPS if step.has_consumer and not step.has_outbox]
+    with running_site(step, standins, tmp_path / "var", kind=VisitedSite) as site:
+
+        def is_well():
+            visitor = site.visitor()
+            visitor.sign_up()
+            wait_for(lambda: is_greeted(visitor))
+            return True
+
+        queue = site.var_dir / "huey.sqlite3"
+        assert is_well()
+        queue.unlink()
+        assert is_well()
+        for path in site.var_dir.glob("huey.sqlite3*"):
+            path.unlink()
+        site.kill_and_restart()
+        assert is_well()
+        overwrite_queue(site)
+        assert is_well()
+        logs = words(site.log) + words(site.consumer_log)
+    assert 8 <= logs.count("Opened the queue") < 12  # four times by each of them
+    assert logs.count("Traceback") < 5
 
 
 @contextmanager
@@ -234,7 +270,8 @@ def queued_tasks(site):
 
 def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox, picture):
     site = outbox
-    visitor = site.visitor()
+    site.visitor().sign_up()
+    queued, visitor = queued_tasks(site), site.visitor()
     with ThreadPoolExecutor() as threads:
         with locked(site.var_dir / "huey.sqlite3"):  # for which the server waits five seconds
             answer = threads.submit(visitor.sign_up, picture)
@@ -242,7 +279,7 @@ def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox, pi
             kill(site.server)
         with pytest.raises(requests.ConnectionError):
             answer.result()
-    assert queued_tasks(site) == []
+    assert queued_tasks(site) == queued
     site.start_server()
     with workers(site, "consumer.log"):
         visitor = Visitor(site.url, visitor.username)
@@ -250,6 +287,27 @@ def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox, pi
         wait_for_all(is_done, [visitor])
         assert visitor.thumbnail().size == (300, 225)
     assert len(mail_to(site, visitor)) == 1
+
+
+def test_picture_whose_server_was_killed_before_the_commit_is_removed_a_day_later(outbox, picture):
+    site = outbox
+    assert site.visitor().sign_up(picture).status_code == 302
+    named, removing = site.files(), manage("remove_orphans")
+    with ThreadPoolExecutor() as threads:
+        with locked(site.var_dir / "db.sqlite3"):
+            answer = threads.submit(site.visitor().sign_up, picture)
+            wait_for(lambda: site.files() > named)
+            kill(site.server)
+        with pytest.raises(requests.ConnectionError):
+            answer.result()
+    [orphan] = site.files() - named
+    options = {"cwd": site.step.folder, "env": site.environment, "check": True}
+    subprocess.run(removing, **options)
+    assert site.files() == named | {orphan}
+    for path in (site.var_dir / "media" / "pictures").iterdir():
+        os.utime(path, (0, 0))
+    subprocess.run(removing, **options)
+    assert site.files() == named
 
 
 @posix_only

@@ -232,6 +232,7 @@ def upload(site, name, content):
     if all_or_nothing(site, before, submit(visitor, form_fields(visitor), files=files)) is None:
         return
     home = wait_for(lambda: re.search(r'data-picture="(none|done|failed)"', visitor.get("/").text))
+    assert bool(name) == (home[1] != "none")
     thumbnail = visitor.get("/thumbnail/")
     assert thumbnail.ok == (home[1] == "done")
     if not thumbnail.ok:
@@ -246,6 +247,8 @@ def upload(site, name, content):
 
 
 @given(name=file_names, content=uploads)
+@example(name=".", content=PICTURES[0])
+@example(name="me.jpg/", content=PICTURES[0])
 @examples(25)
 def test_any_upload_is_refused_or_stored_under_a_name_of_our_own(site, name, content):
     upload(site, name, content)

@@ -125,7 +125,9 @@ def test_picture_that_the_disk_has_no_room_for_leaves_nothing_behind(outbox, pic
     [process], visitor, folder = site.server_processes(), site.visitor(), site.var_dir.parent
     picture += b"\0" * padding
     with full_disk(process, 1_000_000):
-        assert visitor.sign_up(picture).status_code == 500
+        answer = visitor.sign_up(picture)
+    assert answer.status_code == 500
+    assert PASSWORD not in answer.text
     assert re.search(r"^OSError: .*File too large", log_of(site), re.MULTILINE)
     assert site.rows("SELECT id FROM accounts_user") == []
     assert site.files() == set()
@@ -142,7 +144,9 @@ def test_picture_of_a_sign_up_that_could_not_be_committed_is_not_kept(outbox):
     first, visitor = site.visitor(), site.visitor()
     assert first.sign_up().status_code == 302  # the database's files are there, and open
     with full_disk(process, 16_000):
-        assert visitor.sign_up(make_picture((120, 90))).status_code == 500
+        answer = visitor.sign_up(make_picture((120, 90)))
+    assert answer.status_code == 500
+    assert PASSWORD not in answer.text
     assert "OperationalError: disk I/O error" in log_of(site)
     assert user_count(site, username=visitor.username) == 0
     assert site.files() == set()

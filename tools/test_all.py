@@ -22,7 +22,9 @@ SESSIONS = 2  # at once: the root's, and the steps' one after the other
 POLL = 0.2  # seconds
 
 # What a step's own tests must run in full, as far as the step has it.
-COVERED = ["accounts", "outbox", "timing", "config/hashers.py", "config/uploads.py"]
+COVERED = ["accounts", "outbox", "timing"]
+COVERED += ["config/errors.py", "config/hashers.py", "config/mail.py", "config/queue.py"]
+COVERED += ["config/uploads.py"]
 # Tests in a step, and all of the step's files that their outcome hangs on. While an earlier step
 # has the same, byte for byte, they would prove nothing new, and a run of everything leaves them
 # out. Only for tests that open no page and save no user: what these do hangs on the whole step.
@@ -34,7 +36,9 @@ ONCE = {
         "tests/conftest.py",
     ],
     "tests/test_limits.py": ["accounts/limits.py"],
+    "tests/test_mail.py": ["config/mail.py"],
     "tests/test_pictures.py": ["accounts/pictures.py", "tests/factories.py"],
+    "tests/test_queue.py": ["config/queue.py"],
     "timing/tests/test_log.py": ["timing/log.py", "accounts/models.py", "config/settings.py"],
     "timing/tests/test_timeline.py": ["timing/log.py", "timing/timeline.py", "accounts/models.py"],
 }

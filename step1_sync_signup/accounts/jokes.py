@@ -31,7 +31,8 @@ def get_joke():
 
 def fetch():
     """Return what the joke API answers with; what is longer than MAX_BYTES is no joke."""
-    options = {"timeout": settings.SILENCE_SECONDS, "stream": True}
+    # No redirects: requests would read the whole body of each.
+    options = {"timeout": settings.SILENCE_SECONDS, "stream": True, "allow_redirects": False}
     headers = {"Accept": "application/json"}
     with requests.get(settings.JOKE_API_URL, headers=headers, **options) as response:
         response.raise_for_status()

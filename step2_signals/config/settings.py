@@ -47,6 +47,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+# Also for whoever looks over a shoulder while DEBUG is on.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.errors.PasswordFilter"
+
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 
@@ -100,10 +103,12 @@ TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 MEDIA_ROOT = VAR_DIR / "media"
 FILE_UPLOAD_HANDLERS = [
-    "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "config.uploads.NamelessUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "config.uploads.TidyUploadHandler",
 ]
 
+# config.mail.EmailBackend sends them over SMTP.
 EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 EMAIL_HOST = env("EMAIL_HOST", default="localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", default=25)

@@ -1,5 +1,6 @@
 import re
 import tempfile
+from io import BytesIO
 
 import pytest
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
@@ -65,6 +66,15 @@ def test_who_is_signed_in_is_told_so_and_may_log_out(client, db):
     [back] = re.findall(r'name="next" value="(.*)"', answer.content.decode())
     assertRedirects(client.post(reverse("logout"), {"next": back}), reverse("sign_up"))
     assertContains(client.get(back), 'type="file"')
+
+
+@pytest.mark.parametrize("name", [".", "..", "\\", "me.jpg&#47;", "\x01"])
+@pytest.mark.django_db
+def test_picture_may_have_a_name_that_is_none(client, name):
+    picture = BytesIO(picture_content())
+    picture.name = name
+    client.post(reverse("sign_up"), sign_up_data() | {"picture": picture})
+    assert Profile.objects.get().picture
 
 
 @pytest.mark.django_db

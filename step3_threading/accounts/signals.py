@@ -40,6 +40,7 @@ def create_profile_of_new_user(instance, created, raw, **kwargs):
 @receiver(post_save, sender=User)
 def welcome_new_user(instance, created, raw, **kwargs):
     if created and not raw:
+        # Queued before the commit, work could start before its row can be seen.
         transaction.on_commit(lambda: queue_welcome_email(instance), robust=True)
 
 

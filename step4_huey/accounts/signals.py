@@ -8,8 +8,7 @@ from . import tasks
 from .models import Profile, User
 from .services import create_profile
 
-# A task queued before the commit could start before its row can be seen. Huey's own
-# on_commit_task() is not robust: with a broken queue, the sign-up would fail after its commit.
+# Huey's own on_commit_task() is not robust: a broken queue would fail a committed sign-up.
 
 
 def queue(task, user):
@@ -26,6 +25,7 @@ def create_profile_of_new_user(instance, created, raw, **kwargs):
 @receiver(post_save, sender=User)
 def welcome_new_user(instance, created, raw, **kwargs):
     if created and not raw:
+        # Queued before the commit, work could start before its row can be seen.
         transaction.on_commit(lambda: queue(tasks.send_welcome_email, instance), robust=True)
 
 

@@ -1,10 +1,11 @@
-from huey.contrib.djhuey import db_task
+from django.core.management import call_command
+from huey import crontab
+from huey.contrib.djhuey import db_periodic_task, db_task
 
 from . import services
 from .models import Profile, User
 
-# Pauses before the retries: 1, 2, 4 seconds and so on, four minutes in all.
-RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}
+RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}  # after 1, 2, 4 s and so on: 4 min
 
 # Arguments are keys, not objects: the work may be done much later, and loads the row as it is then.
 
@@ -17,3 +18,8 @@ def send_welcome_email(user_id):
 @db_task(**RETRIED)
 def resize_profile_image(user_id):
     services.resize_profile_image(Profile.objects.select_related("user").get(user=user_id))
+
+
+@db_periodic_task(crontab(hour="3", minute="0"))
+def remove_orphans():
+    call_command("remove_orphans")

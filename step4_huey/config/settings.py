@@ -48,6 +48,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+# Also for whoever looks over a shoulder while DEBUG is on.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.errors.PasswordFilter"
+
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 
@@ -101,10 +104,12 @@ TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 MEDIA_ROOT = VAR_DIR / "media"
 FILE_UPLOAD_HANDLERS = [
-    "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "config.uploads.NamelessUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "config.uploads.TidyUploadHandler",
 ]
 
+# config.mail.EmailBackend sends them over SMTP.
 EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 EMAIL_HOST = env("EMAIL_HOST", default="localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", default=25)
@@ -121,18 +126,11 @@ EMAIL_TIMEOUT = SILENCE_SECONDS  # Django's default is to wait for ever
 SIMULATED_RESIZE_SECONDS = env.float("SIMULATED_RESIZE_SECONDS", default=5.0)
 
 HUEY = {
-    "huey_class": "huey.SqliteHuey",
-    "name": "signup",
+    "huey_class": "config.queue.LastingHuey",  # makes a new queue when its file is lost or damaged
     "filename": VAR_DIR / "huey.sqlite3",
     "immediate": False,  # otherwise DEBUG decides whether tasks run at once, in the request
     "results": False,  # nobody asks for them, and they would pile up
-    "consumer": {
-        "workers": 2,
-        # Seconds between two looks at the queue. By default an idle worker backs off to 10.
-        "initial_delay": 0.02,
-        "backoff": 1,
-        "max_delay": 0.02,
-    },
+    "consumer": {"workers": 2, "initial_delay": 0.02, "max_delay": 0.02},  # delays in seconds
 }
 
 LOGGING = {

@@ -1,5 +1,7 @@
 """What this step alone promises: the request only queues, on commit, and Huey's workers work."""
 
+import os
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,15 @@ def test_task_that_a_killed_worker_was_at_is_lost(client, queue):
     queue.dequeue()  # as a worker does that is killed then
     assert queued(queue) == ["resize_profile_image"]
     assert queue.scheduled() == []
+
+
+def test_orphans_are_removed_every_night(queue, media_root):
+    orphan = media_root / "pictures" / "orphan.jpeg"
+    orphan.parent.mkdir()
+    orphan.touch()
+    os.utime(orphan, (0, 0))
+    day = [datetime(2026, 11, 21) + timedelta(minutes=minute) for minute in range(24 * 60)]
+    tasks_of_the_day = [task for minute in day for task in queue.read_periodic(minute)]
+    [task] = [task for task in tasks_of_the_day if task.name == "remove_orphans"]
+    queue.execute(task)
+    assert not orphan.exists()

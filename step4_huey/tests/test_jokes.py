@@ -83,6 +83,16 @@ def test_endless_answer_is_no_joke(joke_api):
         get_joke()
 
 
+def test_endless_redirect_is_no_joke(joke_api):
+    joke_api.clear()
+    joke_api.expect_request("/").respond_with_data(
+        b"ha" * 1_000_000, status=302, headers={"Location": "/joke"}
+    )
+    joke_api.expect_request("/joke").respond_with_json({"joke": JOKE})
+    with pytest.raises(NoJoke, match="more than 20000 bytes"):
+        get_joke()
+
+
 def test_built_in_timeout_error_does_not_catch_a_time_out_of_requests():
     # Which is why `except TimeoutError` around requests.get() never helps.
     assert not issubclass(jokes.requests.Timeout, TimeoutError)

@@ -1,3 +1,7 @@
+from django.core.management import call_command
+from huey import crontab
+from huey.contrib.djhuey import db_periodic_task
+
 from . import services
 from .models import Profile, User
 
@@ -10,3 +14,8 @@ def send_welcome_email(user_id):
 
 def resize_profile_image(user_id):
     services.resize_profile_image(Profile.objects.select_related("user").get(user=user_id))
+
+
+@db_periodic_task(crontab(hour="3", minute="0"))
+def remove_orphans():
+    call_command("remove_orphans")

@@ -1,7 +1,8 @@
 """What this step alone promises: a job is committed with the user, and done whatever happens."""
 
+import os
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -401,3 +402,15 @@ def test_search_for_what_is_due_uses_the_index(seconds):
     plan = Job.objects.due("welcome", seconds).explain()
     assert "USING INDEX outbox_job_due (work=? AND due_at<?)" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_orphans_are_removed_every_night(queue, media_root):
+    orphan = media_root / "pictures" / "orphan.jpeg"
+    orphan.parent.mkdir()
+    orphan.touch()
+    os.utime(orphan, (0, 0))
+    day = [datetime(2026, 11, 21) + timedelta(minutes=minute) for minute in range(24 * 60)]
+    tasks_of_the_day = [task for minute in day for task in queue.read_periodic(minute)]
+    [task] = [task for task in tasks_of_the_day if task.name == "remove_orphans"]
+    queue.execute(task)
+    assert not orphan.exists()

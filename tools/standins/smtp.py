@@ -10,7 +10,7 @@ import time
 from aiosmtpd.smtp import SMTP
 
 from .http import reset_on_close
-from .state import GARBAGE
+from .state import FLOOD_OF_LINES, GARBAGE
 
 MAX_MAIL_BYTES = 4_000_000
 DAY = 86_400  # seconds
@@ -69,8 +69,10 @@ class MailHandler:
                 reset_on_close(server.transport.get_extra_info("socket"))
                 await hang_up(server)
             case "drip" | "flood" as failure:
-                answer = b"250 2.0.0 Taken "
-                for part, seconds in self.standins.endless("mail", failure, answer):
+                # Lines, because a client gives up by itself on one that has no end.
+                answer = b"250 2.0.0 Taken " if failure == "drip" else b"250-2.0.0 Taken\r\n"
+                parts = self.standins.endless("mail", failure, answer, FLOOD_OF_LINES)
+                for part, seconds in parts:
                     if server.transport.get_write_buffer_size() == 0:  # the client reads on
                         server.transport.write(part)
                     await asyncio.sleep(seconds)

@@ -17,7 +17,9 @@ ALLOWED = f"joke_delay, mail_delay: seconds from 0 to {MAX_DELAY}; " + "; ".join
 )
 MAX_MAILS = 1000  # kept in memory
 DRIP_PAUSE = 0.5  # seconds between two bytes
-FLOOD = b"ha " * 20_000  # again every POLL seconds: 1 MB/s, which the machine can bear
+# Of a flood, again every POLL seconds: 1 MB/s, which the machine can bear.
+FLOOD = b"ha " * 20_000
+FLOOD_OF_LINES = b"250-ha ha ha\r\n" * 4_000
 GARBAGE = b"\x80\x81<html>Please sign in to use this network.</html>"
 JOKES = (
     "My joke about the queue comes next, right after everybody else's.",
@@ -79,7 +81,7 @@ class State:
                 return
         raise ConnectionAbortedError("the stand-ins are stopping")
 
-    def endless(self, kind, failure, answer):
+    def endless(self, kind, failure, answer, flood=FLOOD):
         """Yield the parts of an answer that begins with `answer`, and how long to sleep after each.
 
         A "drip" is a byte at a time, a "flood" far more than anybody wants. It stops, and the
@@ -89,7 +91,7 @@ class State:
             bytes_of_answer = (answer[i : i + 1] for i in range(len(answer)))
             parts, pause = itertools.chain(bytes_of_answer, itertools.repeat(b" ")), DRIP_PAUSE
         else:
-            parts, pause = itertools.chain([answer], itertools.repeat(FLOOD)), POLL
+            parts, pause = itertools.chain([answer], itertools.repeat(flood)), POLL
         for part in parts:
             if self.stopping.is_set() or self.settings[f"{kind}_failure"] != failure:
                 return

@@ -1,0 +1,89 @@
+import sqlite3
+from contextlib import closing, suppress
+
+import pytest
+
+from config.queue import LastingStorage
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "huey.sqlite3"
+
+
+@pytest.fixture
+def opened(path):
+    """A function that opens the queue, as each process does."""
+    storages = []
+
+    def open_queue():
+        storages.append(LastingStorage("test", filename=path, create_tables=False, timeout=0.01))
+        return storages[-1]
+
+    yield open_queue
+    for storage in storages:
+        storage.close()
+
+
+def handed_over(server, consumer):
+    """Return what the consumer gets of what the server queues."""
+    server.enqueue(b"task")
+    return consumer.dequeue()
+
+
+@pytest.mark.parametrize("pattern", ["huey.sqlite3", "huey.sqlite3*"])
+@pytest.mark.parametrize("first", ["server", "consumer"])
+def test_file_that_is_deleted_is_made_anew_by_whoever_sees_it_first(opened, path, pattern, first):
+    server, consumer = opened(), opened()
+    assert handed_over(server, consumer) == b"task"
+    for file in path.parent.glob(pattern):
+        file.unlink()
+    if first == "consumer":
+        assert consumer.dequeue() is None
+    assert handed_over(server, consumer) == b"task"
+    assert handed_over(server, opened()) == b"task"  # the consumer was restarted
+
+
+def overwrite_file(path):
+    path.write_bytes(b"garbage" * 1_000)
+
+
+def overwrite_log(path):
+    overwrite_file(path)
+    overwrite_file(path.with_suffix(".sqlite3-wal"))
+
+
+def overwrite_pages(path):
+    with closing(sqlite3.connect(path)) as queue:
+        queue.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:4096] + bytes([255]) * (size - 4096))
+
+
+@pytest.mark.parametrize("overwrite", [overwrite_file, overwrite_log, overwrite_pages])
+@pytest.mark.parametrize("restarted", [True, False])
+def test_file_that_is_overwritten_is_made_anew(opened, path, overwrite, restarted):
+    server, consumer = opened(), opened()
+    assert handed_over(server, consumer) == b"task"
+    if restarted:
+        server.close()
+        consumer.close()
+    overwrite(path)
+    for _ in range(2):  # each of them may find the damage, and raises what it finds
+        with suppress(sqlite3.DatabaseError):
+            handed_over(server, consumer)
+    assert handed_over(server, consumer) == b"task"
+    assert handed_over(opened(), opened()) == b"task"
+    if restarted:
+        assert path.with_suffix(".damaged").exists()
+
+
+def test_locked_file_is_not_damaged(opened, path):
+    server, consumer = opened(), opened()
+    assert handed_over(server, consumer) == b"task"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            server.enqueue(b"task")
+    assert handed_over(server, consumer) == b"task"
+    assert not path.with_suffix(".damaged").exists()
