@@ -1,4 +1,3 @@
-import os
 import signal
 import sqlite3
 from contextlib import closing, contextmanager
