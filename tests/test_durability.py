@@ -10,7 +10,7 @@ from random import Random
 import pytest
 import requests
 
-from tools.catalogue import ROOT, STEPS
+from tools.catalogue import BY_NUMBER, ROOT, STEPS
 from tools.losses import measure
 from tools.processes import has_ended, kill, stop
 from tools.sites import running_site
@@ -253,8 +253,9 @@ def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox, pi
 
 
 @posix_only
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_what_a_killed_step_loses(step):
+@pytest.mark.parametrize("number", [1, 3, 4, 5])  # step 2 works in the request, as step 1 does
+def test_what_a_killed_step_loses(number):
+    step = BY_NUMBER[number]
     lost = measure(step, "SIGKILL", count=6)
     both = lost["mails_lost"] + lost["thumbnails_lost"]
     if step.has_outbox:
