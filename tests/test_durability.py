@@ -14,7 +14,7 @@ from tools.catalogue import BY_NUMBER, ROOT, STEPS
 from tools.losses import measure
 from tools.processes import has_ended, kill, stop
 from tools.sites import running_site
-from tools.visitor import PASSWORD, Visitor
+from tools.visitor import PASSWORD, Visitor, make_picture
 
 from .conftest import VisitedSite, outbox_site, workers
 from .test_contract import mail_to, user_count, wait_for
@@ -60,10 +60,10 @@ def has_begun(site, event):
     return begun
 
 
-def test_killed_workers_lose_nothing(standins, tmp_path, picture):
+def test_killed_workers_lose_nothing(standins, tmp_path):
     standins.control(joke_delay=0.05, mail_delay=0.05)
     random = Random(SEED)
-    visitors, attempts = [], []
+    visitors, attempts, picture = [], [], make_picture((400, 300))
     with outbox_site(standins, tmp_path, OUTBOX_LEASE_SECONDS=4) as site:
         for number in range(KILLS):
             with workers(site, f"consumer-{number}.log") as process:
