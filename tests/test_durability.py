@@ -196,27 +196,19 @@ def test_two_consumers_share_the_work(outbox, picture):
     assert len({record["process"] for record in resized}) == 2
 
 
-def test_queue_that_was_deleted_is_made_again(outbox, picture):
+def test_queue_that_was_lost_or_is_no_database_is_made_again(outbox, picture):
     site = outbox
-    visitor = site.visitor()
-    visitor.sign_up(picture)
-    for path in site.var_dir.glob("huey.sqlite3*"):
-        path.unlink()
-    with workers(site, "consumer.log"):
-        wait_for_all(is_shown_as_done, [visitor])
-
-
-def test_sign_up_survives_a_queue_that_is_no_database(outbox, picture):
-    site = outbox
+    queued, unqueued = site.visitor(), site.visitor()
+    queued.sign_up(picture)
+    assert len(queued_tasks(site)) == 2
     for path in site.var_dir.glob("huey.sqlite3*"):
         path.write_bytes(b"garbage" * 1000)
-    visitor = site.visitor()
-    assert visitor.sign_up(picture).status_code == 302
+    assert unqueued.sign_up(picture).status_code == 302
     assert "DatabaseError" in site.log.read_text(encoding="utf-8")
     for path in site.var_dir.glob("huey.sqlite3*"):
         path.unlink()
     with workers(site, "consumer.log"):
-        wait_for_all(is_shown_as_done, [visitor])
+        wait_for_all(is_shown_as_done, [queued, unqueued])
 
 
 @contextmanager
