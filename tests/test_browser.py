@@ -216,21 +216,12 @@ def test_page_changes_by_itself_and_then_stops_asking(waiting_site, open_page, p
     assert asked == []
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no javascript"])
-@pytest.mark.parametrize(
-    "started_site",
-    [BY_NUMBER[3], BY_NUMBER[5]],  # in steps 1 and 2, the page comes back when all is done
-    ids=lambda step: step.name,
-    indirect=True,
-    scope="session",
-)
-def test_slow_mail_is_shown_once_it_is_sent(site, open_page, javascript):
-    site.standins.control(joke_failure="hang")
-    visitor = site.visitor()
+def test_page_without_javascript_shows_a_slow_mail_once_it_is_sent(waiting_site, open_page):
+    visitor = waiting_site.visitor()
     visitor.sign_up()
-    page = open_page(site.url, visitor, java_script_enabled=javascript)
+    page = open_page(waiting_site.url, visitor, java_script_enabled=False)
     expect(page.locator("[data-welcome=waiting]")).to_have_text("not sent yet")
-    site.standins.control(joke_failure=None)
+    waiting_site.standins.control(joke_failure=None)
     expect(page.locator("[data-welcome=done]")).to_be_visible()
 
 
