@@ -1,16 +1,12 @@
-import os
 import signal
 import sqlite3
 from contextlib import closing, contextmanager
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
 
 from tools.catalogue import STEPS
-from tools.manage import manage, migrate
+from tools.manage import manage
 from tools.processes import family, running, wait_until
 from tools.sites import Site, running_site, words
 from tools.standins import Standins
@@ -30,7 +26,7 @@ at_both_ends = pytest.mark.parametrize(
 )
 
 # Fixtures that start sites, or run a slow command, for several tests.
-SHARED = {"built", "recording", "sites", "started_site", "started_slow_site"}
+SHARED = {"built", "recording", "sites", "started_site", "started_patient_site"}
 
 
 @pytest.hookimpl(wrapper=True)  # so that pytest-xdist, inside, finds the groups
@@ -43,22 +39,8 @@ def pytest_collection_modifyitems(items):
     return (yield)
 
 
-@cache
-def migrated_database(step):
-    """Return a new database of the step, as bytes: to copy it takes less than to migrate again."""
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        migrate(step, os.environ | {"VAR_DIR": folder})
-        return Path(folder, "db.sqlite3").read_bytes()
-
-
 class VisitedSite(Site):
     """A step that runs: a real server, a real consumer if it has one, and what tests ask of it."""
-
-    def migrate(self):
-        database = self.var_dir / "db.sqlite3"
-        if not database.exists():
-            self.var_dir.mkdir(parents=True, exist_ok=True)
-            database.write_bytes(migrated_database(self.step))
 
     def visitor(self):
         """Return a visitor with a name that nobody else has."""

@@ -83,17 +83,19 @@ def open_page(browser):
 
 
 @pytest.fixture(scope="module")
-def started_slow_site(started_standins, tmp_path_factory):
-    var_dir = tmp_path_factory.mktemp("slow") / "var"
-    options = {"kind": VisitedSite, "SIMULATED_RESIZE_SECONDS": 3}
+def started_patient_site(started_standins, tmp_path_factory):
+    var_dir = tmp_path_factory.mktemp("patient") / "var"
+    options = {"kind": VisitedSite, "workers": 1, "SIMULATED_RESIZE_SECONDS": 0}
+    options |= {"SILENCE_SECONDS": 600, "CONVERSATION_SECONDS": 600}
     with running_site(BY_NUMBER[4], started_standins, var_dir, **options) as site:
         yield site
 
 
 @pytest.fixture
-def slow_site(started_slow_site, standins):
-    """Step 4 with a resize that takes three seconds."""
-    return started_slow_site
+def waiting_site(started_patient_site, standins):
+    """Step 4 with one worker, which a joke keeps waiting until `standins` has it in order."""
+    standins.control(joke_failure="hang")
+    return started_patient_site
 
 
 def sign_up(page, visitor, picture=None):
@@ -149,12 +151,13 @@ def test_sign_up_shows_picture_and_timeline(site, open_page, picture):
 
 
 @at_both_ends
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible_and_fits_a_phone(site, open_page, picture, scheme):
-    page = open_page(site.url, color_scheme=scheme, viewport=PHONE)
+def test_every_page_is_accessible_and_fits_a_phone(site, open_page, picture):
+    page = open_page(site.url, viewport=PHONE)
 
     def check():
-        assert axe_violations(page) == []
+        for scheme in ["light", "dark"]:
+            page.emulate_media(color_scheme=scheme)
+            assert axe_violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
     check()
@@ -172,25 +175,34 @@ def test_every_page_is_accessible_and_fits_a_phone(site, open_page, picture, sch
     check()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_that_waits_is_accessible_and_fits_a_phone(slow_site, open_page, picture, scheme):
-    visitor = slow_site.visitor()
+def expect_waiting(page):
+    for state in ["[data-picture=waiting]", "[data-welcome=waiting]", ".bar.running"]:
+        expect(page.locator(state)).to_be_visible()
+
+
+def test_page_that_waits_is_accessible_and_fits_a_phone(waiting_site, open_page, picture):
+    visitor = waiting_site.visitor()
     visitor.sign_up(picture)
-    page = open_page(slow_site.url, visitor, color_scheme=scheme, viewport=PHONE)
-    expect(page.locator("[data-picture=waiting]")).to_be_visible()
-    assert axe_violations(page) == []
+    page = open_page(waiting_site.url, visitor, viewport=PHONE)
+    expect_waiting(page)
+    for scheme in ["light", "dark"]:
+        page.emulate_media(color_scheme=scheme)
+        assert axe_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    waiting_site.standins.control(joke_failure=None)
+    expect_done(page)  # so that the worker is free for the next test
 
 
-def test_page_changes_by_itself_and_then_stops_asking(slow_site, open_page, picture):
-    page = open_page(f"{slow_site.url}/signup/")
+def test_page_changes_by_itself_and_then_stops_asking(waiting_site, open_page, picture):
+    page = open_page(f"{waiting_site.url}/signup/")
     page.clock.install()
-    asked = []
-    sign_up(page, slow_site.visitor(), picture)
-    expect(page.locator("[data-picture=waiting]")).to_be_visible()
+    asked, home = [], f"{waiting_site.url}/"
+    sign_up(page, waiting_site.visitor(), picture)
+    expect_waiting(page)
     page.evaluate("window.stillTheSamePage = true")
-    page.on("request", lambda r: asked.append(r.url) if r.url == f"{slow_site.url}/" else None)
+    page.on("request", lambda r: asked.append(r.url) if r.url == home else None)
     page.get_by_text("The same as a table").click()
+    waiting_site.standins.control(joke_failure=None)
 
     expect_done(page)
     expect(page.get_by_alt_text("Your profile picture")).to_be_visible()
@@ -204,16 +216,12 @@ def test_page_changes_by_itself_and_then_stops_asking(slow_site, open_page, pict
     assert asked == []
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no javascript"])
-def test_slow_mail_is_shown_once_it_is_sent(site, open_page, javascript):
-    if site.step.number < 3:
-        pytest.skip("here the page comes back when all is done")
-    site.standins.control(joke_failure="hang")
-    visitor = site.visitor()
+def test_page_without_javascript_shows_a_slow_mail_once_it_is_sent(waiting_site, open_page):
+    visitor = waiting_site.visitor()
     visitor.sign_up()
-    page = open_page(site.url, visitor, java_script_enabled=javascript)
+    page = open_page(waiting_site.url, visitor, java_script_enabled=False)
     expect(page.locator("[data-welcome=waiting]")).to_have_text("not sent yet")
-    site.standins.control(joke_failure=None)
+    waiting_site.standins.control(joke_failure=None)
     expect(page.locator("[data-welcome=done]")).to_be_visible()
 
 

@@ -11,12 +11,12 @@ from random import Random
 import pytest
 import requests
 
-from tools.catalogue import ROOT, STEPS
+from tools.catalogue import BY_NUMBER, ROOT, STEPS
 from tools.losses import measure
 from tools.manage import manage
 from tools.processes import has_ended, kill, stop
 from tools.sites import running_site, words
-from tools.visitor import PASSWORD, Visitor
+from tools.visitor import PASSWORD, Visitor, make_picture
 
 from .conftest import VisitedSite, outbox_site, workers
 from .test_contract import mail_to, user_count, wait_for
@@ -55,21 +55,21 @@ def jobs(site, work="%"):
     return site.rows(f"{query} ORDER BY id", [work])
 
 
-def has_begun(site, event):
-    """Return a function that tells whether such a piece of work was begun since this call."""
+def has_begun(site, event, times=1):
+    """Return a function that tells whether such work was begun so often since this call."""
     log, events = site.timing_log(), []
 
     def begun():
         events.extend(record["event"] for record in log.new_records(with_begun=True))
-        return event in events
+        return events.count(event) >= times
 
     return begun
 
 
-def test_killed_workers_lose_nothing(standins, tmp_path, picture):
+def test_killed_workers_lose_nothing(standins, tmp_path):
     standins.control(joke_delay=0.05, mail_delay=0.05)
     random = Random(SEED)
-    visitors, attempts = [], []
+    visitors, attempts, picture = [], [], make_picture((400, 300))
     with outbox_site(standins, tmp_path, OUTBOX_LEASE_SECONDS=4) as site:
         for number in range(KILLS):
             with workers(site, f"consumer-{number}.log") as process:
@@ -117,15 +117,17 @@ def test_worker_that_is_killed_in_step_4_loses_what_it_was_at_and_nothing_else(
 
 @posix_only
 def test_stopped_workers_hand_back_what_they_were_at(standins, tmp_path, picture):
-    # With a lease that this test would not live to see the end of.
-    with outbox_site(standins, tmp_path, OUTBOX_LEASE_SECONDS=3600) as site:
+    # With a lease that this test would not live to see the end of, and workers that don't give up
+    # the joke: one that is stopped between taking a task and claiming a job hands nothing back.
+    patient = {"SILENCE_SECONDS": 600, "CONVERSATION_SECONDS": 600}
+    with outbox_site(standins, tmp_path, OUTBOX_LEASE_SECONDS=3600, **patient) as site:
         visitors = [site.visitor() for _ in range(4)]
         standins.control(joke_failure="hang")
-        begun = has_begun(site, "fetch joke")
+        both_have_begun = has_begun(site, "fetch joke", times=2)
         with workers(site, "consumer-1.log") as process:
             for visitor in visitors:
                 visitor.sign_up(picture)
-            wait_for(begun)
+            wait_for(both_have_begun)
             stop(process)  # by SIGTERM
         standins.control(joke_failure=None)
         with workers(site, "consumer-2.log"):
@@ -202,28 +204,21 @@ def test_two_consumers_share_the_work(outbox, picture):
     assert len({record["process"] for record in resized}) == 2
 
 
-def test_queue_that_was_deleted_is_made_again(outbox, picture):
-    site = outbox
-    visitor = site.visitor()
-    visitor.sign_up(picture)
-    for path in site.var_dir.glob("huey.sqlite3*"):
-        path.unlink()
-    with workers(site, "consumer.log"):
-        wait_for_all(is_shown_as_done, [visitor])
-
-
 def overwrite_queue(site):
     for name in ["huey.sqlite3", "huey.sqlite3-wal"]:
         (site.var_dir / name).write_bytes(b"garbage" * 1000)
 
 
-def test_sign_up_survives_a_queue_that_is_no_database(outbox, picture):
+def test_queue_that_was_lost_or_is_no_database_is_made_again(outbox, picture):
     site = outbox
-    visitors = [site.visitor() for _ in range(3)]
-    for visitor in visitors:
-        overwrite_queue(site)
+    visitors = [site.visitor() for _ in range(4)]
+    visitors[0].sign_up(picture)
+    assert len(queued_tasks(site)) == 2
+    for path in site.var_dir.glob("huey.sqlite3*"):
+        path.unlink()
+    for visitor in visitors[1:]:
         assert visitor.sign_up(picture).status_code == 302
-    overwrite_queue(site)
+        overwrite_queue(site)
     with workers(site, "consumer.log"):
         wait_for_all(is_shown_as_done, visitors)
 
@@ -311,8 +306,9 @@ def test_picture_whose_server_was_killed_before_the_commit_is_removed_a_day_late
 
 
 @posix_only
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_what_a_killed_step_loses(step):
+@pytest.mark.parametrize("number", [1, 3, 4, 5])  # step 2 works in the request, as step 1 does
+def test_what_a_killed_step_loses(number):
+    step = BY_NUMBER[number]
     lost = measure(step, "SIGKILL", count=6)
     both = lost["mails_lost"] + lost["thumbnails_lost"]
     if step.has_outbox:

@@ -15,10 +15,10 @@ from huey.exceptions import HueyException
 
 from tools.catalogue import BY_NUMBER
 from tools.docs import read
-from tools.manage import manage
+from tools.manage import manage, new_database
 from tools.sites import running_site
 
-from .conftest import VisitedSite, migrated_database
+from .conftest import VisitedSite
 from .test_contract import wait_for
 
 STEP_3, STEP_4, STEP_5 = (BY_NUMBER[number] for number in [3, 4, 5])
@@ -146,7 +146,7 @@ def block(language):
 
 
 def test_what_to_watch_counts_the_jobs_that_nobody_does(tmp_path):
-    (tmp_path / "db.sqlite3").write_bytes(migrated_database(STEP_5))
+    (tmp_path / "db.sqlite3").write_bytes(new_database(STEP_5))
     past = datetime.now(UTC) - timedelta(hours=1)
     rows = [{"due_at": None}, {"due_at": past}, {"due_at": past}, {}]
     code = f"import datetime\nfrom outbox.models import Job\nfor row in {rows}:\n"

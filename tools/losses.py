@@ -110,7 +110,7 @@ def measure(step, way, count, turn=None, stopping=None):
     turn, stopping = turn or Lock(), stopping or Event()
     options, picture = {"workers": WORKERS}, make_picture(PICTURE_SIZE)
     slow = {"SIMULATED_RESIZE_SECONDS": SLOW_SECONDS, "OUTBOX_LEASE_SECONDS": FIRST_LEASE_SECONDS}
-    quick = {"SIMULATED_RESIZE_SECONDS": 0, "OUTBOX_LEASE_SECONDS": SECOND_LEASE_SECONDS}
+    quick = {"SIMULATED_RESIZE_SECONDS": "0", "OUTBOX_LEASE_SECONDS": str(SECOND_LEASE_SECONDS)}
     delays = {"joke_delay": SLOW_SECONDS, "mail_delay": MAIL_SECONDS}
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as folder,
@@ -139,8 +139,13 @@ def measure(step, way, count, turn=None, stopping=None):
                 for process in processes:
                     process.send_signal(getattr(signal, WAYS[way]))
             wait_for(lambda: all(map(has_ended, processes)), "The servers did not end", stopping)
-        standins.control(joke_delay=0, mail_delay=0)
-        with running_site(step, standins, var_dir, **options, **quick):
+            standins.control(joke_delay=0, mail_delay=0)
+            for process in processes:
+                process.wait()
+            site.environment |= quick
+            site.start_server()
+            if step.has_consumer:
+                site.start_consumer()
             patience = SETTLED_SECONDS + (1.5 * FIRST_LEASE_SECONDS if step.has_outbox else 0)
             wait_until_settled(lambda: counts(var_dir), patience, stopping)
         recipients = [mail["to"][0] for mail in standins.inbox]

@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from .processes import StartError
 from .web import forwarded, names
@@ -58,3 +61,14 @@ def migrate(step, environment):
     if result.returncode:
         last_line = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise StartError(f"{step.name}: manage.py migrate failed: {last_line}")
+
+
+@cache
+def new_database(step):
+    """Return a new database of the step as bytes, for a copy is made faster than it is migrated.
+
+    Raises StartError as migrate() does.
+    """
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        migrate(step, os.environ | {"VAR_DIR": folder})
+        return Path(folder, "db.sqlite3").read_bytes()

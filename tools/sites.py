@@ -7,7 +7,7 @@ from threading import RLock
 
 import requests
 
-from .manage import manage, migrate, step_environment
+from .manage import manage, migrate, new_database, step_environment
 from .ports import free_port
 from .processes import StartError, check_port_is_free, kill, start, stop, wait_until
 from .standins import Standins
@@ -63,7 +63,13 @@ class Site:
                 self.start_consumer()
 
     def migrate(self):
-        migrate(self.step, self.environment)
+        """Bring the site's database up to date, or make it."""
+        database = self.var_dir / "db.sqlite3"
+        if database.exists():
+            migrate(self.step, self.environment)
+        else:
+            self.var_dir.mkdir(parents=True, exist_ok=True)
+            database.write_bytes(new_database(self.step))
 
     def start_server(self):
         check_port_is_free(self.host, self.port)

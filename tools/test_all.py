@@ -100,6 +100,8 @@ def main(arguments=None):
     chance["EXAMPLES"] = str(options.examples)
     print(" ".join(f"{name}={value}" for name, value in chance.items()), flush=True)
     environment = os.environ | chance | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+    # Or each of the hundreds of processes that the tests start would compile our code anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         failed = run(sessions, environment)
     except KeyboardInterrupt:

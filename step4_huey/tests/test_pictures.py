@@ -198,3 +198,16 @@ def test_error_of_the_storage_is_no_broken_picture():
 
     with pytest.raises(OSError, match="the storage is away"):
         make_thumbnail(Away(b""))
+
+
+@pytest.mark.parametrize(
+    ("format", "size", "limit"), [("JPEG", 7100, 50), ("PNG", 5010, 25), ("WEBP", 5010, 25)]
+)
+def test_picture_with_too_many_pixels_is_refused_before_it_is_decoded(
+    monkeypatch, format, size, limit
+):
+    content = BytesIO()
+    Image.new("L", (size, size)).save(content, format, lossless=True)
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(ValidationError, match=f"at most {limit} million"):
+        check(upload(content.getvalue()))
