@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .catalogue import find_step
 from .manage import manage, migrate, step_environment
+from .playground.project import find_project, is_project
 from .processes import StartError, check_port_is_free, running
 from .sites import start_standins
 from .web import add_host_option, printable, warning
@@ -17,7 +18,7 @@ from .web import add_host_option, printable, warning
 def main(arguments=None):
     """Run the command until Ctrl-C; return its exit status."""
     parser = argparse.ArgumentParser(prog="workshop.py run", description=__doc__)
-    parser.add_argument("step", help="1 to 5")
+    parser.add_argument("step", help="1 to 5, or a folder such as playground")
     parser.add_argument(
         "--base-port", type=int, default=8000, metavar="PORT", help="the step listens above (8000)"
     )
@@ -25,12 +26,17 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        return run(find_step(options.step), options.base_port, options.host)
+        return run(find(options.step), options.base_port, options.host)
     except (StartError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
+
+
+def find(text):
+    """Return the step, or the project in a folder; raise ValueError if it is neither."""
+    return find_project(text) if is_project(text) else find_step(text)
 
 
 def run(step, base_port, host):

@@ -1,0 +1,79 @@
+"""Each task of the playground: who fails it, who passes, and what is said."""
+
+import shutil
+
+import pytest
+
+from tools.catalogue import BY_NUMBER
+from tools.playground.check import judge
+from tools.playground.evidence import Evidence
+from tools.playground.project import Project
+from tools.playground.stages import TASKS, chosen
+
+from .variants import HONEST, MISTAKES
+
+# What a copy of the step before is told.
+AT_THE_START = {
+    2: {
+        "profile": "A saved user has no profile: are your receivers imported?"
+        " (`ready()` in `apps.py`)",
+        "mail": "A saved user gets no mail: only the view sends one.",
+        "picture": "A saved picture is not resized: only the view does that.",
+        "once": "No receiver does any work yet, so there is nothing to count.",
+        "failure": "A bug in the mail was swallowed silently: no log speaks of it.",
+    },
+    3: {
+        "page": "The page waited for the mail: it was sent in the request's thread.",
+        "commit": "The commit waited for the mail: no other thread has it yet.",
+        "failure": "This comes after `page`.",
+        "connection": "This comes after `page`.",
+        "shutdown": "This comes after `page`.",
+    },
+}
+
+
+def messages(folder, stage, name=None):
+    """Return what is said of the stage's tasks, or of one of them."""
+    found = {}
+    with Evidence(Project(folder, stage)) as seen:
+        for task in chosen(stage, name):
+            judge(task, seen, found)
+    return found
+
+
+def copied(stage, folder):
+    """Copy a step, with the bytecode that spares the time to compile it."""
+    return shutil.copytree(BY_NUMBER[stage].folder, folder, ignore=shutil.ignore_patterns("var"))
+
+
+@pytest.mark.parametrize("stage", TASKS)
+def test_starting_point_fails_each_task_with_its_message(stage, tmp_path):
+    folder = copied(stage - 1, tmp_path / "mein Übungsplatz")
+    assert messages(folder, stage) == AT_THE_START[stage]
+
+
+@pytest.mark.parametrize("stage", TASKS)
+def test_solution_passes(stage):
+    assert set(messages(BY_NUMBER[stage].folder, stage).values()) == {""}
+
+
+@pytest.mark.parametrize("variant", HONEST, ids=lambda variant: variant.name)
+def test_another_way_to_do_it_passes(variant, tmp_path):
+    folder = copied(variant.stage, tmp_path / "playground")
+    variant.write(folder)
+    assert set(messages(folder, variant.stage).values()) == {""}
+
+
+@pytest.mark.parametrize("variant", MISTAKES, ids=lambda variant: variant.name)
+def test_mistake_is_told(variant, tmp_path):
+    folder = copied(variant.stage, tmp_path / "playground")
+    variant.write(folder)
+    assert variant.says in messages(folder, variant.stage, variant.task)[variant.task]
+
+
+def test_each_task_has_three_other_ways_and_three_mistakes():
+    for stage, tasks in TASKS.items():
+        assert sum(variant.stage == stage for variant in HONEST) >= 3
+        for task in tasks:
+            wrong = [v for v in MISTAKES if (v.stage, v.task) == (stage, task.name)]
+            assert len(wrong) >= 3, f"stage {stage}, {task.name}"

@@ -1,0 +1,82 @@
+"""Serve the learner's project, and try what is asked for: a JSON object a line, in and out."""
+
+import json
+import os
+import sys
+import threading
+
+channel = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the project prints goes elsewhere
+os.dup2(2, 1)
+
+
+def answer(result):
+    print(json.dumps(result), file=channel, flush=True)
+
+
+def prepare():
+    """Return the experiments, and facts about the project; raises what the project raises."""
+    import django
+    import requests  # noqa: F401  before the clock of the project's own start
+
+    answer({"is_here": True})
+    django.setup()
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+    from django.core.management import call_command, get_commands
+    from django.core.servers.basehttp import (
+        ThreadedWSGIServer,
+        WSGIRequestHandler,
+        get_internal_wsgi_application,
+    )
+
+    from django.db.models.signals import post_save
+
+    from .experiments import Experiments
+    from .queues import Queues
+    from .watch import Watch
+
+    call_command("check", verbosity=0)
+    call_command("migrate", verbosity=0)
+
+    class Handler(WSGIRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    ports = {int(os.environ["JOKE_PORT"]): "joke", int(os.environ["EMAIL_PORT"]): "mail"}
+    server = ThreadedWSGIServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True  # as runserver's
+    server.set_app(get_internal_wsgi_application())
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="server").start()
+    watch = Watch(ports, settings.MEDIA_ROOT)
+    queues = Queues(watch)
+    facts = {
+        "has_consumer": "run_huey" in get_commands(),
+        "has_receiver": post_save.has_listeners(get_user_model()),
+        "database": str(settings.DATABASES["default"]["NAME"]),
+    }
+    return Experiments(watch, f"http://127.0.0.1:{server.server_port}", queues), facts
+
+
+def main():
+    from .errors import described
+
+    try:
+        experiments, facts = prepare()
+    except BaseException as error:
+        answer({"broken": described(error)})
+        return 1
+    answer(facts)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            result = getattr(experiments, asked.pop("do"))(**asked)
+        except Exception as error:
+            result = {"error": described(error), "left": []}
+        answer(result)
+        if result.get("ends"):
+            break
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
