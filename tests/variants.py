@@ -211,7 +211,7 @@ MISTAKES = [
         2,
         {SIGNALS: [("create_profile(instance)\n", "create_profile(user)\n")]},
         "profile",
-        "Saving a user raised NameError: name 'user' is not defined (accounts/signals.py, line 17)",
+        "Saving a user raised NameError: name 'user' is not defined (accounts/signals.py, line 16)",
     ),
     Variant(
         "mail at once",

@@ -1,5 +1,6 @@
 """Gathers what a project is judged by: what its processes do, with the stand-ins beside them."""
 
+import hashlib
 import json
 import queue
 import subprocess
@@ -12,15 +13,19 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from ..catalogue import ROOT
-from ..processes import kill
-from ..sites import Site
-from ..standins import Standins
+from ..processes import StartError, kill
+from ..sites import Site, words
 from ..timings import TimingLog
+from .workers import CountingStandins, Workers
 
-START_SECONDS = 5  # a project that takes longer to start does not start
-LIMIT = 30  # seconds for an experiment: each has limits of its own, this is for what hangs
+LIMIT = 60  # seconds, for what hangs and does not say so: a start, an experiment
+WORK_SECONDS = 6  # what a consumer may take for a mail and a picture
 MAIL_SECONDS = 5  # what a mail that has left may take until it is there
+QUICK = {"joke_delay": 0.02, "mail_delay": 0.02}
 RESIZE_SECONDS = 0.2  # simulated: long enough to see in the drawing
+
+
+migrated = {}  # databases without rows, by a hash of the settings and migrations
 
 
 class Broken(Exception):
@@ -43,7 +48,7 @@ class Evidence:
 
     def __enter__(self):
         self.temporary = TemporaryDirectory(prefix="check-", ignore_cleanup_errors=True)
-        self.standins = Standins(http_port=0, smtp_port=0, joke_delay=0.02, mail_delay=0.02)
+        self.standins = CountingStandins(**{"http_port": 0, "smtp_port": 0} | QUICK)
         self.standins.__enter__()
         var_dir = f"{self.temporary.name}/var"
         variables = {
@@ -52,7 +57,7 @@ class Evidence:
             "PYTHONPATH": ROOT,
         }
         self.site = Site(self.project, self.standins, var_dir, **variables)
-        self.process = None
+        self.process, self.workers = None, Workers(self)
         try:
             self.start()
         except BaseException:
@@ -61,10 +66,9 @@ class Evidence:
         return self
 
     def __exit__(self, *exc_info):
+        self.workers.stop()
         self.site.stop()
-        if self.process:
-            kill(self.process)
-            self.process.stdout.close()
+        self.stop()
         self.standins.__exit__()
         self.temporary.cleanup()
 
@@ -72,15 +76,41 @@ class Evidence:
 
     def start(self):
         self.site.var_dir.mkdir(parents=True, exist_ok=True)
+        self.offer_database()
         log = (self.site.var_dir.parent / "probe.log").open("ab")
         with log:
             self.process = subprocess_of(self.project.folder, self.site.environment, log)
         self.lines = queue.Queue()
-        threading.Thread(target=self.read, daemon=True).start()
-        self.next_line(LIMIT)
-        self.facts = self.next_line(START_SECONDS)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        self.facts = self.next_line(LIMIT)
+        self.keep_database()
         # First, while no pool has threads: one that starts in the transaction is seen by that.
         self.ask("rollback")
+
+    def offer_database(self):
+        """Copy the database of an earlier check, if the project still has the same migrations."""
+        names = [
+            *self.project.folder.glob("*/migrations/*.py"),
+            *self.project.folder.glob("config/*"),
+        ]
+        content = b"".join(path.read_bytes() for path in sorted(names) if path.is_file())
+        self.schema = hashlib.sha256(content).hexdigest()
+        self.site.environment["IS_MIGRATED"] = "yes" if self.schema in migrated else ""
+        if self.schema in migrated:
+            (self.site.var_dir / "db.sqlite3").write_bytes(migrated[self.schema])
+
+    def keep_database(self):
+        with suppress(OSError):
+            migrated[self.schema] = (self.site.var_dir / "db.sqlite3").read_bytes()
+
+    def stop(self):
+        if self.process:
+            kill(self.process)
+            self.reader.join()
+            with suppress(OSError):  # what was not read there any more
+                self.process.stdin.close()
+            self.process.stdout.close()
 
     def read(self):
         for line in self.process.stdout:
@@ -91,8 +121,7 @@ class Evidence:
         try:
             line = self.lines.get(timeout=seconds)
         except queue.Empty:
-            words = f"It was not ready after {seconds} s: does a module wait for something?"
-            raise Broken(words) from None
+            raise Broken(f"Nothing has happened for {seconds} s.") from None
         if not line:
             raise Broken(f"It ended by itself: {self.last_words()}")
         result = json.loads(line)
@@ -113,6 +142,7 @@ class Evidence:
 
     def try_out(self, experiment, wait=True, **options):
         if self.process.poll() is not None:
+            self.stop()
             self.start()
         print(json.dumps({"do": experiment} | options), file=self.process.stdin, flush=True)
         result = self.next_line(LIMIT)
@@ -130,9 +160,45 @@ class Evidence:
             result = self.try_out("end", wait=False)
             with suppress(psutil.TimeoutExpired):
                 self.process.wait(LIMIT)
-            self.standins.control(joke_delay=0.02)
+            self.standins.control(**QUICK)
             self.results["end", ""] = result | {"mails": self.mails(result["email"])}
         return self.results["end", ""]
+
+    def consumer(self):
+        """Return the sign-up of a visitor whose work a real consumer has, and what came of it.
+
+        "problem" is what the consumer said if it ended, "log" all that it said.
+        """
+        if ("consumer", "") not in self.results:
+            result = self.try_out("sign_up", settle=False)
+            result["problem"] = ""
+            try:
+                self.site.start_consumer()
+                self.wait_for(lambda: self.is_done(result), WORK_SECONDS)
+            except StartError as error:
+                result["problem"] = str(error)
+            self.site.kill()
+            result |= {"mails": self.mails(result["email"]), "log": words(self.site.consumer_log)}
+            self.results["consumer", ""] = result | {"is_resized": self.is_resized(result)}
+        return self.results["consumer", ""]
+
+    def play(self, scene):
+        """Return what happened in a scene of Workers, which is played once."""
+        if (scene, "") not in self.results:
+            self.results[scene, ""] = getattr(self.workers, scene)()
+        return self.results[scene, ""]
+
+    def is_done(self, result):
+        return self.mails(result["email"]) and self.is_resized(result)
+
+    def is_resized(self, result):
+        events = [r["event"] for r in self.records(result) if r["end"] and not r["error"]]
+        return "resize picture" in events
+
+    def records(self, result):
+        """Return the timing log's records of an experiment's user."""
+        records = TimingLog(self.site.var_dir).new_records(with_begun=True)
+        return [record for record in records if record["username"] == result["username"]]
 
     def mails(self, email):
         return [mail for mail in self.standins.inbox if mail["to"] == [email]]
@@ -145,12 +211,9 @@ class Evidence:
         return value
 
     def lanes(self):
-        """Return the timing log's records of the latest sign-up that was asked for."""
-        for (experiment, _), result in reversed(self.results.items()):
-            if experiment == "sign_up":
-                records = TimingLog(self.site.var_dir).new_records(with_begun=True)
-                return [record for record in records if record["username"] == result["username"]]
-        return []
+        """Return the timing log's records of the sign-up to draw: a consumer's, if there is one."""
+        drawn = [r for (name, _), r in self.results.items() if name in ("sign_up", "consumer")]
+        return self.records(drawn[-1]) if drawn else []
 
 
 def subprocess_of(folder, environment, log):

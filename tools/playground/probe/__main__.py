@@ -5,6 +5,9 @@ import os
 import sys
 import threading
 
+from .errors import described, frame_place
+
+HANG_SECONDS = 3  # so long every project takes to start on a slow machine
 channel = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the project prints goes elsewhere
 os.dup2(2, 1)
 
@@ -13,12 +16,25 @@ def answer(result):
     print(json.dumps(result), file=channel, flush=True)
 
 
+def watch_start(is_ready):
+    """End the process when it stays at one line of the project's, as a server that hangs does."""
+    seen = []
+    while not is_ready.wait(1):
+        place = frame_place(sys._current_frames()[threading.main_thread().ident])
+        seen.append(place)
+        if len(seen) > HANG_SECONDS and place and len(set(seen[-3:])) == 1:
+            error = {"text": "has not gone on from here for seconds.", "place": place}
+            answer({"broken": error | {"traceback": ""}})
+            os._exit(1)
+
+
 def prepare():
     """Return the experiments, and facts about the project; raises what the project raises."""
     import django
     import requests  # noqa: F401  before the clock of the project's own start
 
-    answer({"is_here": True})
+    is_ready = threading.Event()
+    threading.Thread(target=watch_start, args=[is_ready], daemon=True, name="watch").start()
     django.setup()
     from django.conf import settings
     from django.contrib.auth import get_user_model
@@ -28,7 +44,7 @@ def prepare():
         WSGIRequestHandler,
         get_internal_wsgi_application,
     )
-
+    from django.db import connection
     from django.db.models.signals import post_save
 
     from .experiments import Experiments
@@ -36,7 +52,9 @@ def prepare():
     from .watch import Watch
 
     call_command("check", verbosity=0)
-    call_command("migrate", verbosity=0)
+    if not os.environ["IS_MIGRATED"]:
+        call_command("migrate", verbosity=0)
+        connection.close()  # so that the database is one file
 
     class Handler(WSGIRequestHandler):
         def log_message(self, *args):
@@ -47,6 +65,7 @@ def prepare():
     server.daemon_threads = True  # as runserver's
     server.set_app(get_internal_wsgi_application())
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="server").start()
+    is_ready.set()
     watch = Watch(ports, settings.MEDIA_ROOT)
     queues = Queues(watch)
     facts = {
@@ -58,8 +77,6 @@ def prepare():
 
 
 def main():
-    from .errors import described
-
     try:
         experiments, facts = prepare()
     except BaseException as error:

@@ -21,16 +21,25 @@ def text_of(error):
 
 def place_of(error):
     """Return the last place in this folder that the error came through, or ""."""
-    here = Path.cwd().resolve()
     while error is not None:
-        places = [
-            (frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)
-        ]
+        places = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
         if isinstance(error, SyntaxError) and error.filename:
             places.append((error.filename, error.lineno))
-        for name, line in reversed(places):
-            path = Path(name)
-            if path.is_relative_to(here) and path.name != "manage.py":
-                return f"{path.relative_to(here).as_posix()}, line {line}"
+        if place := last_of_ours(places):
+            return place
         error = error.__cause__ or error.__context__
+    return ""
+
+
+def frame_place(frame):
+    """Return the place in this folder where a running frame is, or ""."""
+    return last_of_ours([(f.filename, f.lineno) for f in traceback.extract_stack(frame)])
+
+
+def last_of_ours(places):
+    here = Path.cwd().resolve()
+    for name, line in reversed(places):
+        path = Path(name)
+        if path.is_relative_to(here) and path.name != "manage.py":
+            return f"{path.relative_to(here).as_posix()}, line {line}"
     return ""

@@ -65,17 +65,19 @@ class Experiments:
 
     def __init__(self, watch, url, queues):
         self.watch, self.url, self.queues = watch, url, queues
+        self.job_tables = []
 
     def rollback(self):
         """Save a user in a transaction that is rolled back."""
-        user, before = new_user(), self.rows()
+        user = new_user()
         with self.trying(user) as result:
+            before = self.rows()
             with suppress(Rollback), transaction.atomic():
                 user.save()
                 result["has_profile"] = profile_of(user) is not None
                 self.watch.let_threads_show()
                 result["left_inside"] = self.left()
-                result["rows_inside"] = self.new_rows(before)
+                result["rows_inside"] = self.job_tables = self.new_rows(before)
                 raise Rollback
             self.watch.let_threads_show()
             result["rows_after"] = self.new_rows(before)
@@ -85,10 +87,12 @@ class Experiments:
         """Save a user in a transaction that is committed, with mails held until it is."""
         user = new_user()
         with self.trying(user) as result, self.watch.holding(hold):
+            before = self.rows()
             with transaction.atomic():
                 user.save()
                 self.watch.let_threads_show()
                 result["left_inside"] = self.left()
+            result["rows"] = self.new_rows(before)
             result["waited_for"] = list(self.watch.held_in_vain)
             self.watch.gate.set()
             self.settle(user)
@@ -105,10 +109,12 @@ class Experiments:
         table = connection.ops.quote_name(profile._meta.db_table)
         row = f"SELECT 1 FROM {table} WHERE picture = %s", [profile.picture.name]
         with self.trying(user, row) as result:
+            before = self.rows()
             with transaction.atomic():
                 profile.save(update_fields=["picture"])
                 self.watch.let_threads_show()
                 result["left_inside"] = self.left()
+                result["rows_inside"] = self.new_rows(before)
             self.settle(user, picture=True)
             result["is_resized"] = self.is_resized(user)
         return result
@@ -153,7 +159,7 @@ class Experiments:
             self.watch.bug = False
         return result | {"said": self.watch.said, "bug_was_hit": self.watch.bug_was_hit}
 
-    def sign_up(self, hold=(), picture=True, settle=True):
+    def sign_up(self, hold=(), picture=True, settle=True, wipe=False):
         """Sign a visitor up over HTTP; what leaves is held until the page is back."""
         user = new_user()
         visitor = Visitor(self.url, user.username)
@@ -163,9 +169,50 @@ class Experiments:
                 result["status"] = answer.result().status_code
                 result["waited_for"] = list(self.watch.held_in_vain)
                 self.watch.gate.set()
+            if wipe:
+                self.queues.clear()
             if settle:
                 self.settle(user, picture=picture)
                 result["is_resized"] = self.is_resized(user)
+        return result
+
+    def keys(self):
+        """Give a user another address between the queueing and the work."""
+        user = new_user()
+        with self.trying(user) as result:
+            user.save()
+            result["email"] = f"new-{user.email}"
+            get_user_model()._base_manager.filter(pk=user.pk).update(email=result["email"])
+            self.queues.run_all()
+        return result
+
+    def refusals(self, times=3):
+        """Let the mail server be away for so many tries."""
+        user = new_user()
+        with self.trying(user) as result:
+            user.save()
+            self.watch.refused = {"mail"}
+            self.queues.run_all()
+            result["waiting"], result["scheduled"] = self.queues.waiting()
+            result["tries"] = sum(departure["what"] == "mail" for departure in self.left())
+            for _ in range(times - 1):
+                self.queues.run_scheduled()
+            self.watch.refused = set()
+            self.watch.begin(row_of(user))
+            self.queues.run_scheduled()
+        self.watch.refused = set()
+        return result
+
+    def order(self):
+        """Queue a mail behind two pictures, and run what is queued."""
+        early, late = [new_user(), new_user()], new_user("late")
+        for user in early:
+            user.save()
+        with self.trying(late) as result:
+            for user in early:
+                self.profile_with_picture(user).save(update_fields=["picture"])
+            late.save()
+            self.queues.run_all()
         return result
 
     def end(self):
@@ -178,6 +225,7 @@ class Experiments:
     def trying(self, user, row=None):
         """Collect what happens in the block: what leaves, and the error that comes out of it."""
         self.queues.clear()
+        self.forget_jobs()
         self.watch.begin(row or row_of(user))
         result = {"username": user.username, "email": user.email, "error": None}
 
@@ -222,6 +270,12 @@ class Experiments:
     def is_resized(self, user):
         profile = profile_of(user)
         return bool(profile and profile.thumbnail)
+
+    def forget_jobs(self):
+        """Delete the rows of jobs that earlier experiments have left."""
+        with connection.cursor() as cursor:
+            for table in self.job_tables:
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
 
     def rows(self):
         """Return how many rows each table has, as this thread's transaction sees it."""

@@ -1,6 +1,7 @@
 """The learner's Huey queues, found when something is queued."""
 
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 
 class Queues:
@@ -28,3 +29,32 @@ class Queues:
         """Empty the queues."""
         for huey in self.found:
             huey.flush()
+
+    def waiting(self):
+        """Return how many tasks wait for a worker, and how many for a moment to come."""
+        return (
+            sum(huey.pending_count() for huey in self.found),
+            sum(huey.scheduled_count() for huey in self.found),
+        )
+
+    def run_next(self):
+        """Run the first task of each queue, as workers would; return whether there was one."""
+        tasks = [(huey, huey.dequeue()) for huey in self.found]
+        for huey, task in tasks:
+            if task:
+                huey.execute(task)
+        return any(task for _, task in tasks)
+
+    def run_all(self):
+        """Run what waits for a worker, with all that it queues."""
+        for _ in range(100):
+            if not self.run_next():
+                return
+
+    def run_scheduled(self):
+        """Run what waits for a moment to come, as if it had come."""
+        then = datetime.now() + timedelta(days=365)
+        for huey in self.found:
+            for task in huey.read_schedule(then):
+                huey.execute(task, then)
+        self.run_all()

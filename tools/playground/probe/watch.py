@@ -28,8 +28,8 @@ class Watch:
 
     def __init__(self, ports, media_root):
         self.ports, self.media_root = ports, str(media_root)
-        self.main, self.main_thread = connections["default"], threading.get_ident()
-        self.departures, self.said, self.own = [], [], set()
+        self.main = connections["default"]
+        self.departures, self.said = [], []
         self.held, self.refused, self.bug, self.bug_was_hit = set(), set(), False, False
         self.gate, self.held_in_vain, self.connections = threading.Event(), [], []
         self.row = None
@@ -42,7 +42,7 @@ class Watch:
     def begin(self, row):
         """Forget what has left. `row`: the query and its values that find the row in question."""
         self.row = row
-        self.departures, self.said, self.connections = [], [], []
+        self.departures, self.said = [], []
         self.threads_before = set(threading.enumerate())
 
     # What leaves
@@ -70,14 +70,13 @@ class Watch:
 
     def is_committed(self):
         other = self.main.copy()
-        self.own.add(id(other))
+        other.is_of_the_watch = True
         try:
             with other.cursor() as cursor:
                 cursor.execute(*self.row)
                 return cursor.fetchone() is not None
         finally:
             other.close()
-            self.own.discard(id(other))
 
     @contextmanager
     def holding(self, kinds):
@@ -115,7 +114,8 @@ class Watch:
             time.sleep(0.005)
 
     def connected(self, connection, **kwargs):
-        if id(connection) not in self.own and threading.get_ident() != self.main_thread:
+        is_ours = hasattr(connection, "is_of_the_watch")
+        if not is_ours and threading.current_thread() in self.threads_at_work():
             self.connections.append(weakref.ref(connection))
 
     def open_connections(self):

@@ -1,9 +1,9 @@
 """The tasks of each stage."""
 
 from ..project import NoProject
-from . import stage2, stage3
+from . import stage2, stage3, stage4, stage5
 
-TASKS = {2: stage2.TASKS, 3: stage3.TASKS}
+TASKS = {2: stage2.TASKS, 3: stage3.TASKS, 4: stage4.TASKS, 5: stage5.TASKS}
 BEYOND = []
 
 

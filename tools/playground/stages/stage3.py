@@ -1,6 +1,6 @@
 """From step 2 to step 3: a thread sends the mail."""
 
-from ..tasks import DJANGO, PYTHON, Task, first, raised, refused
+from ..tasks import DJANGO, PYTHON, Task, raised, refused
 from . import stage2
 
 
@@ -19,7 +19,7 @@ def page(seen):
 
 def commit(seen):
     tried, saved = seen.ask("rollback"), seen.ask("commit", hold=["joke", "mail"])
-    if message := first(raised(tried, saved), stage2.before_commit(tried, saved)):
+    if message := raised(tried, saved) or stage2.before_commit(tried, saved):
         return message
     if saved["waited_for"]:
         return "The commit waited for the mail: no other thread has it yet."
