@@ -7,6 +7,8 @@ say of it.
 
 from dataclasses import dataclass, field
 
+from tools.catalogue import BY_NUMBER
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -28,7 +30,7 @@ class Variant:
                 path.unlink()
                 continue
             if isinstance(edit, str):
-                path.parent.mkdir(exist_ok=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(edit, encoding="utf-8")
                 continue
             text = path.read_text(encoding="utf-8")
@@ -602,5 +604,656 @@ MISTAKES += [
         },
         "shutdown",
         "its thread is daemonic",
+    ),
+]
+
+# Stage 4
+
+TASKS = "accounts/tasks.py"
+SETTINGS = "config/settings.py"
+QUEUE_MAIL = "transaction.on_commit(lambda: queue(tasks.send_welcome_email, instance), robust=True)"
+QUEUE_PICTURE = (
+    "transaction.on_commit(lambda: queue(tasks.resize_profile_image, instance.user), robust=True)"
+)
+MAIL_TASK = """@db_task(priority=1, **RETRIED)  # before pictures, which have the default priority
+def send_welcome_email(user_id):
+    services.send_welcome_email(User.objects.get(pk=user_id))
+"""
+IMMEDIATE = (
+    '    "immediate": False,  # otherwise DEBUG decides whether tasks run at once, in the request\n'
+)
+HUEY_RETRIES = 'RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}'
+
+ON_COMMIT_TASKS = """from huey.contrib.djhuey import on_commit_task
+
+from . import services
+from .models import Profile, User
+
+
+@on_commit_task(priority=50, retries=5, retry_delay=2)
+def greet(pk):
+    services.send_welcome_email(User.objects.get(pk=pk))
+
+
+@on_commit_task(retries=5, retry_delay=2)
+def shrink(pk):
+    services.resize_profile_image(Profile.objects.get(user_id=pk))
+"""
+CALL_ON_COMMIT_TASKS = """from django.db.models.signals import post_save
+
+from . import background, services
+
+
+def user_saved(sender, instance, created, raw, **kwargs):
+    if created and not raw:
+        services.create_profile(instance)
+        background.greet(instance.pk)
+
+
+def profile_saved(sender, instance, raw, update_fields, **kwargs):
+    if update_fields and "picture" in update_fields:
+        background.shrink(instance.pk)
+
+
+def connect(user, profile):
+    post_save.connect(user_saved, sender=user)
+    post_save.connect(profile_saved, sender=profile)
+"""
+OWN_INSTANCE = """from huey import SqliteHuey
+
+HUEY = SqliteHuey("own", filename=VAR_DIR / "own.db", immediate=False)
+
+LOGGING = {
+"""
+OWN_TASKS = """from datetime import datetime, timedelta
+
+from django.db import connection
+
+from config.settings import HUEY
+
+from . import services
+from .models import User
+
+
+@HUEY.task(retries=4, retry_delay=1)
+def welcome(username):
+    try:
+        services.send_welcome_email(User.objects.get(username=username))
+    finally:
+        connection.close()
+
+
+@HUEY.task()
+def picture(username):
+    services.resize_profile_image(User.objects.get(username=username).profile)
+"""
+OWN_SIGNALS = """from django.db.models.signals import post_save
+from django.db.transaction import on_commit
+from django.dispatch import receiver
+
+from . import services, tasks
+from .models import Profile, User
+
+
+def urgent(task):
+    task.priority = 5
+    return tasks.HUEY.enqueue(task)
+
+
+@receiver(post_save)
+def saved(sender, instance, created, raw, update_fields, **kwargs):
+    if raw:
+        return
+    if sender is User and created:
+        services.create_profile(instance)
+        on_commit(lambda: urgent(tasks.welcome.s(instance.username)))
+    if sender is Profile and "picture" in (update_fields or ()):
+        on_commit(lambda: tasks.picture(instance.user.username), robust=True)
+"""
+ONE_TASK = """from huey import RetryTask
+from huey.contrib.djhuey import db_task
+
+from . import services
+from .models import User
+
+WORK = {
+    "send_welcome_email": lambda user: services.send_welcome_email(user),
+    "resize_profile_image": lambda user: services.resize_profile_image(user.profile),
+}
+
+
+@db_task()
+def work(name, user_id, tries=0):
+    try:
+        WORK[name](User.objects.select_related("profile").get(pk=user_id))
+    except OSError as error:
+        if tries < 5:
+            work.schedule(args=[name, user_id, tries + 1], delay=3, priority=9)
+        raise RetryTask() if tries > 100 else error
+
+
+def send_welcome_email(user_id):
+    work(name="send_welcome_email", user_id=str(user_id), priority=9)
+
+
+def resize_profile_image(user_id):
+    work(name="resize_profile_image", user_id=str(user_id))
+"""
+
+HONEST += [
+    Variant(
+        "on_commit_task, in a module of another name",
+        4,
+        {
+            SIGNALS: None,
+            TASKS: None,
+            "accounts/background.py": ON_COMMIT_TASKS,
+            "accounts/hooks.py": CALL_ON_COMMIT_TASKS,
+            APPS: ready(
+                "        from . import hooks\n\n        hooks.connect(*self.get_models())\n"
+            ),
+        },
+    ),
+    Variant(
+        "a Huey of one's own, with names as keys",
+        4,
+        {
+            SIGNALS: OWN_SIGNALS,
+            TASKS: OWN_TASKS,
+            SETTINGS: [("LOGGING = {\n", OWN_INSTANCE)],
+        },
+    ),
+    Variant("one task for all, which queues itself again", 4, {TASKS: ONE_TASK}),
+]
+
+MISTAKES += [
+    Variant(
+        "task queued before the commit",
+        4,
+        {SIGNALS: [(QUEUE_MAIL, "queue(tasks.send_welcome_email, instance)")]},
+        "queued",
+        "The task was queued before the commit: a worker would not find the user's row.",
+    ),
+    Variant(
+        "function called beside the queue",
+        4,
+        {
+            SIGNALS: [
+                (QUEUE_MAIL, "transaction.on_commit(lambda: send_welcome_email(instance))"),
+                ("import create_profile", "import create_profile, send_welcome_email"),
+            ]
+        },
+        "queued",
+        "A saved user queues nothing: this process sends the mail itself.",
+    ),
+    Variant(
+        "picture still in the request",
+        4,
+        {
+            SIGNALS: [
+                (QUEUE_PICTURE, "transaction.on_commit(lambda: resize_profile_image(instance))"),
+                ("import create_profile", "import create_profile, resize_profile_image"),
+            ]
+        },
+        "queued",
+        "A saved picture queues nothing: this process resizes it itself.",
+    ),
+    Variant(
+        "immediate not set",
+        4,
+        {SETTINGS: [(IMMEDIATE, "")]},
+        "immediate",
+        "`immediate` follows DEBUG: your task ran in the request.",
+    ),
+    Variant(
+        "immediate as DEBUG",
+        4,
+        {SETTINGS: [(IMMEDIATE, '    "immediate": DEBUG,\n')]},
+        "immediate",
+        "`immediate` follows DEBUG: your task ran in the request.",
+    ),
+    Variant(
+        "result that the request waits for",
+        4,
+        {
+            SIGNALS: [("        task(user.pk)", "        task.call_local(user.pk)")],
+        },
+        "immediate",
+        "The page waited for the picture's resize: the request does it, not a worker.",
+    ),
+    Variant(
+        "user as argument",
+        4,
+        {
+            SIGNALS: [("        task(user.pk)", "        task(user)")],
+            TASKS: [("User.objects.get(pk=user_id)", "user_id")],
+        },
+        "keys",
+        "Is there an object among its arguments",
+    ),
+    Variant(
+        "address as argument",
+        4,
+        {
+            SIGNALS: [("        task(user.pk)", "        task(user.pk, user.email)")],
+            TASKS: [
+                (
+                    "def send_welcome_email(user_id):\n",
+                    "def send_welcome_email(user_id, email):\n    user = User.objects.get(pk=user_id)\n    user.email = email\n",
+                ),
+                ("User.objects.get(pk=user_id))", "user)"),
+            ],
+        },
+        "keys",
+        "A user's new address got no mail",
+    ),
+    Variant(
+        "whole mail as argument",
+        4,
+        {
+            SIGNALS: [
+                ("        task(user.pk)", "        task(welcome_email(user, FALLBACK))"),
+                ("import create_profile", "import FALLBACK, create_profile, welcome_email"),
+            ],
+            TASKS: [
+                ("services.send_welcome_email(User.objects.get(pk=user_id))", "user_id.send()")
+            ],
+        },
+        "keys",
+        "A user's new address got no mail",
+    ),
+    Variant(
+        "queue in memory",
+        4,
+        {
+            SETTINGS: [
+                ('"huey.SqliteHuey"', '"huey.MemoryHuey"'),
+                ('    "filename": VAR_DIR / "huey.sqlite3",\n', ""),
+            ]
+        },
+        "consumer",
+        "do both processes open the same queue? (`filename`)",
+    ),
+    Variant(
+        "tasks that the consumer does not import",
+        4,
+        {
+            TASKS: None,
+            "accounts/background.py": (BY_NUMBER[4].folder / TASKS).read_text(encoding="utf-8"),
+            SIGNALS: [
+                ("from . import tasks\n", ""),
+                (
+                    "    with timed",
+                    "    from . import background as tasks\n\n    task = getattr(tasks, task)\n    with timed",
+                ),
+                ("tasks.send_welcome_email", '"send_welcome_email"'),
+                ("tasks.resize_profile_image", '"resize_profile_image"'),
+            ],
+        },
+        "consumer",
+        "it doesn't know the task. It imports modules called `tasks`.",
+    ),
+    Variant(
+        "task with a bug",
+        4,
+        {
+            TASKS: [
+                ("User.objects.get(pk=user_id)", "User.objects.get(user=user_id)"),
+            ]
+        },
+        "consumer",
+        "the mail never came: django.core.exceptions.FieldError: Cannot resolve keyword 'user'",
+    ),
+    Variant(
+        "no retries",
+        4,
+        {TASKS: [(HUEY_RETRIES, "RETRIED = {}")]},
+        "retried",
+        "A mail that is refused is not tried again",
+    ),
+    Variant(
+        "exception kept from Huey",
+        4,
+        {
+            TASKS: [
+                (
+                    "from . import services",
+                    "from contextlib import suppress\n\nfrom . import services",
+                ),
+                ("    services.send", "    with suppress(Exception):\n        services.send"),
+            ]
+        },
+        "retried",
+        "A mail that is refused is not tried again: raise the error, and ask for retries.",
+    ),
+    Variant(
+        "retries without a pause",
+        4,
+        {TASKS: [(HUEY_RETRIES, 'RETRIED = {"retries": 8}')]},
+        "retried",
+        "A mail that is refused is tried again at once",
+    ),
+    Variant(
+        "one retry",
+        4,
+        {TASKS: [(HUEY_RETRIES, 'RETRIED = {"retries": 1, "retry_delay": 1}')]},
+        "retried",
+        "A mail that was refused three times never came",
+    ),
+    Variant(
+        "no priority",
+        4,
+        {TASKS: [("priority=1, ", "")]},
+        "priority",
+        "A mail waited for pictures that were queued before it.",
+    ),
+    Variant(
+        "priority the wrong way round",
+        4,
+        {TASKS: [("priority=1, ", "priority=-1, ")]},
+        "priority",
+        "A mail waited for pictures that were queued before it.",
+    ),
+    Variant(
+        "same priority for all",
+        4,
+        {TASKS: [("@db_task(**RETRIED)", "@db_task(priority=1, **RETRIED)")]},
+        "priority",
+        "A mail waited for pictures that were queued before it.",
+    ),
+]
+
+# Stage 5
+
+MODELS = "outbox/models.py"
+RUNNER = "outbox/tasks.py"
+ADD_JOB = "    Job.objects.create(work=work, key=key)\n"
+REPAIR = '@db_periodic_task(crontab(minute="*"))  # and when a consumer starts\n'
+LOST = "Job.objects.due(work, seconds=60)[:BATCH]"
+
+TODO_MODELS = """import uuid
+
+from django.db import models
+
+
+class Todo(models.Model):
+    kind = models.TextField()
+    user = models.UUIDField()
+    free_from = models.FloatField(default=0)
+    holder = models.UUIDField(default=uuid.uuid4)
+    finished = models.BooleanField(default=False)
+"""
+TODO_MIGRATION = """import uuid
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+    operations = [
+        migrations.CreateModel(
+            "Todo",
+            [
+                ("id", models.BigAutoField(primary_key=True)),
+                ("kind", models.TextField()),
+                ("user", models.UUIDField()),
+                ("free_from", models.FloatField(default=0)),
+                ("holder", models.UUIDField(default=uuid.uuid4)),
+                ("finished", models.BooleanField(default=False)),
+            ],
+        )
+    ]
+"""
+TODO_TASKS = """import os
+import time
+import uuid
+
+from django.db import transaction
+from huey import crontab
+from huey.contrib.djhuey import db_periodic_task, db_task
+
+from accounts import tasks
+
+from .models import Todo
+
+LEASE = float(os.environ.get("OUTBOX_LEASE_SECONDS", "60"))
+
+
+def remember(kind, user):
+    todo = Todo.objects.create(kind=kind, user=user)
+    transaction.on_commit(lambda: do(todo.pk), robust=True)
+
+
+@db_task()
+def do(pk):
+    mine, now = uuid.uuid4(), time.time()
+    free = Todo.objects.filter(pk=pk, finished=False, free_from__lte=now)
+    if not free.update(holder=mine, free_from=now + LEASE):
+        return
+    todo = Todo.objects.get(pk=pk)
+    held = Todo.objects.filter(pk=pk, holder=mine)
+    try:
+        getattr(tasks, todo.kind)(todo.user)
+    except Exception:
+        if held.update(free_from=time.time() + 1):
+            do.schedule(args=[pk], delay=1.1)
+        raise
+    held.update(finished=True)
+
+
+@db_periodic_task(crontab(minute="*"))
+def look_for_work():
+    for pk, free_from in Todo.objects.filter(finished=False).values_list("pk", "free_from"):
+        do.schedule(args=[pk], delay=max(0, free_from - time.time()) + 0.1)
+"""
+TODO_SIGNALS = """from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from todo.tasks import remember
+
+from . import services
+from .models import Profile, User
+
+
+@receiver(post_save)
+def saved(sender, instance, created, raw, update_fields, **kwargs):
+    if sender is User and created and not raw:
+        services.create_profile(instance)
+        remember("send_welcome_email", instance.pk)
+    if sender is Profile and "picture" in (update_fields or ()):
+        remember("resize_profile_image", instance.user_id)
+"""
+AT_STARTUP = """@on_startup()
+def catch_up():
+    repair.call_local()
+
+
+@db_periodic_task(crontab(minute="*/5"))
+"""
+
+HONEST += [
+    Variant(
+        "an outbox of one's own, which keeps what is done",
+        5,
+        {
+            "outbox/admin.py": None,
+            "outbox/models.py": None,
+            "outbox/tasks.py": None,
+            "outbox/migrations/0001_initial.py": None,
+            SIGNALS: TODO_SIGNALS,
+            "todo/__init__.py": "",
+            "todo/migrations/__init__.py": "",
+            "todo/migrations/0001_initial.py": TODO_MIGRATION,
+            "todo/models.py": TODO_MODELS,
+            "todo/tasks.py": TODO_TASKS,
+            SETTINGS: [('    "outbox",\n', '    "todo",\n')],
+        },
+    ),
+    Variant(
+        "repair when a consumer starts, and every five minutes",
+        5,
+        {
+            RUNNER: [
+                (REPAIR, AT_STARTUP),
+                (
+                    "import db_periodic_task, db_task, signal",
+                    "import db_periodic_task, db_task, on_startup, signal",
+                ),
+            ]
+        },
+    ),
+    Variant(
+        "a task for each row, queued by on_commit_task",
+        5,
+        {
+            RUNNER: [
+                ("    transaction.on_commit(lambda: run_next(), robust=True)\n", "    wake()\n"),
+                (
+                    "@db_task(context=True)\ndef run_next",
+                    "@on_commit_task(priority=3)\ndef wake():\n    run_next()\n\n\n@db_task(context=True)\ndef run_next",
+                ),
+                (
+                    "import db_periodic_task, db_task, signal",
+                    "import db_periodic_task, db_task, on_commit_task, signal",
+                ),
+                ("from django.db import transaction\n", ""),
+            ]
+        },
+    ),
+]
+
+MISTAKES += [
+    Variant(
+        "row after the commit",
+        5,
+        {
+            RUNNER: [
+                (
+                    ADD_JOB,
+                    "    transaction.on_commit(lambda: Job.objects.create(work=work, key=key))\n",
+                )
+            ]
+        },
+        "row",
+        "Nothing in the database remembers the mail",
+    ),
+    Variant(
+        "row that is gone once the task is queued",
+        5,
+        {
+            RUNNER: [
+                (ADD_JOB, f"    job ={ADD_JOB[3:]}"),
+                (
+                    "on_commit(lambda: run_next(), robust=True)",
+                    "on_commit(lambda: (run_next(), job.delete()), robust=True)",
+                ),
+            ]
+        },
+        "row",
+        "The job's row is gone after the commit, though no worker has done the job.",
+    ),
+    Variant(
+        "row for the mail alone",
+        5,
+        {
+            SIGNALS: [
+                (
+                    '        queue("picture", instance.user)',
+                    "        on_commit(lambda: resize(instance.user))",
+                ),
+                (
+                    "from outbox.models",
+                    "from django.db.transaction import on_commit\nfrom huey.contrib.djhuey import db_task\n\nfrom outbox.models",
+                ),
+                (
+                    "def queue(",
+                    "@db_task()\ndef resize(user):\n    tasks.resize_profile_image(user.pk)\n\n\ndef queue(",
+                ),
+                ("from .models", "from . import tasks\nfrom .models"),
+            ]
+        },
+        "row",
+        "Nothing in the database remembers the picture's resize.",
+    ),
+    Variant(
+        "no repair",
+        5,
+        {RUNNER: [(REPAIR, "")]},
+        "killed",
+        "A worker was killed while it sent a mail, and the mail never came",
+    ),
+    Variant(
+        "lease of an hour",
+        5,
+        {SETTINGS: [('env.int("OUTBOX_LEASE_SECONDS", default=60)', "3600")]},
+        "killed",
+        "Check sets OUTBOX_LEASE_SECONDS to 1: does your lease follow it?",
+    ),
+    Variant(
+        "row deleted when the work begins",
+        5,
+        {
+            RUNNER: [
+                ("    if again:\n", "    Job.objects.filter(pk=job.pk).delete()\n    if again:\n")
+            ]
+        },
+        "killed",
+        "A worker was killed while it sent a mail, and the mail never came",
+    ),
+    Variant(
+        "repair of leased rows alone",
+        5,
+        {RUNNER: [(LOST, 'Job.objects.due(work, seconds=60).exclude(claim="")[:BATCH]')]},
+        "wiped",
+        "The queue was wiped, and the mail or the picture never came",
+    ),
+    Variant(
+        "repair of rows that were tried",
+        5,
+        {RUNNER: [(LOST, "Job.objects.due(work, seconds=60).filter(attempts__gt=0)[:BATCH]")]},
+        "wiped",
+        "nobody looks for rows whose task is lost when a consumer starts",
+    ),
+    Variant(
+        "repair that is not the first to run",
+        5,
+        {RUNNER: [('crontab(minute="*")', 'crontab(minute="*", hour="0")')]},
+        "wiped",
+        "The queue was wiped, and the mail or the picture never came",
+    ),
+    Variant(
+        "row deleted by whoever is done",
+        5,
+        {MODELS: [("        self.as_loaded().delete()", "        self.delete()")]},
+        "woken",
+        "woke up, and changed the row of a job that another worker has by now",
+    ),
+    Variant(
+        "row freed by whoever has failed",
+        5,
+        {
+            MODELS: [
+                (
+                    'self.as_loaded().update(claim="", due_at=due_at, error=reason)',
+                    'Job.objects.filter(pk=self.pk).update(claim="", due_at=due_at, error=reason)',
+                )
+            ]
+        },
+        "woken",
+        "woke up, and changed the row of a job that another worker has by now",
+    ),
+    Variant(
+        "row saved whole",
+        5,
+        {
+            MODELS: [
+                (
+                    '        self.as_loaded().update(claim="", due_at=due_at, error=reason)',
+                    '        self.claim, self.due_at, self.error = "", due_at, reason\n        self.save()',
+                )
+            ]
+        },
+        "woken",
+        "woke up, and changed the row of a job that another worker has by now",
     ),
 ]

@@ -126,6 +126,8 @@ class Evidence:
             raise Broken(f"It ended by itself: {self.last_words()}")
         result = json.loads(line)
         if broken := result.get("broken"):
+            if result.get("ends"):
+                broken["text"] = f"the process was ended here: {self.last_words()}"
             raise Broken(in_one_line(broken), broken["traceback"])
         return result
 

@@ -79,8 +79,9 @@ def prepare():
 def main():
     try:
         experiments, facts = prepare()
-    except BaseException as error:
-        answer({"broken": described(error)})
+    except BaseException as error:  # huey.contrib.djhuey ends the process without its settings
+        sys.stdout.flush()
+        answer({"broken": described(error), "ends": isinstance(error, SystemExit)})
         return 1
     answer(facts)
     for line in sys.stdin:
