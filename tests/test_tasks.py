@@ -10,7 +10,7 @@ from tools.playground.evidence import Evidence
 from tools.playground.project import Project
 from tools.playground.stages import TASKS, chosen
 
-from .variants import HONEST, MISTAKES
+from .variants import HONEST, MISTAKES, copies
 
 # What a copy of the step before is told.
 AT_THE_START = {
@@ -79,13 +79,18 @@ def test_another_way_to_do_it_passes(variant, tmp_path):
     assert set(messages(folder, variant.stage).values()) == {""}
 
 
-@pytest.mark.parametrize("variant", MISTAKES, ids=lambda variant: variant.name)
-def test_mistake_is_told(variant, tmp_path):
-    folder = copied(variant.stage, tmp_path / "playground")
-    variant.write(folder)
-    [task] = chosen(variant.stage, variant.task)
-    with Evidence(Project(folder, variant.stage)) as seen:
-        assert variant.says in task.judge(seen)
+@pytest.mark.parametrize(
+    "mistakes", copies(), ids=lambda mistakes: " and ".join(mistake.name for mistake in mistakes)
+)
+def test_mistake_is_told(mistakes, tmp_path):
+    [stage] = {mistake.stage for mistake in mistakes}
+    folder = copied(stage, tmp_path / "playground")
+    for mistake in mistakes:
+        mistake.write(folder)
+    with Evidence(Project(folder, stage)) as seen:
+        for mistake in mistakes:
+            [task] = chosen(stage, mistake.task)
+            assert mistake.says in task.judge(seen)
 
 
 def test_each_task_has_three_other_ways_and_three_mistakes():

@@ -839,7 +839,8 @@ MISTAKES += [
             TASKS: [
                 (
                     "def send_welcome_email(user_id):\n",
-                    "def send_welcome_email(user_id, email):\n    user = User.objects.get(pk=user_id)\n    user.email = email\n",
+                    "def send_welcome_email(user_id, email):\n"
+                    "    user = User.objects.get(pk=user_id)\n    user.email = email\n",
                 ),
                 ("User.objects.get(pk=user_id))", "user)"),
             ],
@@ -884,7 +885,8 @@ MISTAKES += [
                 ("from . import tasks\n", ""),
                 (
                     "    with timed",
-                    "    from . import background as tasks\n\n    task = getattr(tasks, task)\n    with timed",
+                    "    from . import background as tasks\n\n"
+                    "    task = getattr(tasks, task)\n    with timed",
                 ),
                 ("tasks.send_welcome_email", '"send_welcome_email"'),
                 ("tasks.resize_profile_image", '"resize_profile_image"'),
@@ -1110,7 +1112,8 @@ HONEST += [
                 ("    transaction.on_commit(lambda: run_next(), robust=True)\n", "    wake()\n"),
                 (
                     "@db_task(context=True)\ndef run_next",
-                    "@on_commit_task(priority=3)\ndef wake():\n    run_next()\n\n\n@db_task(context=True)\ndef run_next",
+                    "@on_commit_task(priority=3)\ndef wake():\n    run_next()\n\n\n"
+                    "@db_task(context=True)\ndef run_next",
                 ),
                 (
                     "import db_periodic_task, db_task, signal",
@@ -1163,11 +1166,13 @@ MISTAKES += [
                 ),
                 (
                     "from outbox.models",
-                    "from django.db.transaction import on_commit\nfrom huey.contrib.djhuey import db_task\n\nfrom outbox.models",
+                    "from django.db.transaction import on_commit\n"
+                    "from huey.contrib.djhuey import db_task\n\nfrom outbox.models",
                 ),
                 (
                     "def queue(",
-                    "@db_task()\ndef resize(user):\n    tasks.resize_profile_image(user.pk)\n\n\ndef queue(",
+                    "@db_task()\ndef resize(user):\n"
+                    "    tasks.resize_profile_image(user.pk)\n\n\ndef queue(",
                 ),
                 ("from .models", "from . import tasks\nfrom .models"),
             ]
@@ -1249,7 +1254,8 @@ MISTAKES += [
             MODELS: [
                 (
                     '        self.as_loaded().update(claim="", due_at=due_at, error=reason)',
-                    '        self.claim, self.due_at, self.error = "", due_at, reason\n        self.save()',
+                    '        self.claim, self.due_at, self.error = "", due_at, reason\n'
+                    "        self.save()",
                 )
             ]
         },
@@ -1257,3 +1263,30 @@ MISTAKES += [
         "woke up, and changed the row of a job that another worker has by now",
     ),
 ]
+
+# Mistakes that don't hide one another, and so are made in one copy: each check starts a project.
+TOGETHER = [
+    ("receiver that nobody holds", "picture at once"),
+    ("profile after the commit", "picture of a new profile alone"),
+    ("mail at once", "picture whatever was saved"),
+    ("mail by the view as well", "picture by the view as well"),
+    ("profile of a fixture", "mail that may fail the sign-up"),
+    ("exception passed over", "another thread's connection closed"),
+    ("only one kind of exception", "connection closed after a failure alone"),
+    ("exception kept in the future", "thread inside the transaction"),
+    ("connection left open", "thread that is a daemon"),
+    ("task queued before the commit", "no retries"),
+    ("picture still in the request", "exception kept from Huey"),
+    ("user as argument", "no priority"),
+    ("address as argument", "one retry"),
+    ("priority the wrong way round", "retries without a pause"),
+    ("queue in memory", "same priority for all"),
+]
+
+
+def copies():
+    """Return the mistakes in groups, each to be made in one copy."""
+    grouped = {name for names in TOGETHER for name in names}
+    alone = [(variant.name,) for variant in MISTAKES if variant.name not in grouped]
+    by_name = {variant.name: variant for variant in MISTAKES}
+    return [[by_name[name] for name in names] for names in [*TOGETHER, *alone]]

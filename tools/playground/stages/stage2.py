@@ -8,6 +8,8 @@ def profile(seen):
     if message := raised(tried, saved):
         return message
     if not saved["has_profile"]:
+        if seen.facts["has_receiver"]:
+            return "A saved user has no profile, though a receiver listens: what does it ask for?"
         return "A saved user has no profile: are your receivers imported? (`ready()` in `apps.py`)"
     if not tried["has_profile"]:
         return (

@@ -90,8 +90,9 @@ TASKS = [
         judge=killed,
         after="row",
         hints=(
-            "A worker takes a job on lease, for OUTBOX_LEASE_SECONDS (read it from the environment),"
-            " and deletes the row when it is done. A row whose lease has ended is free again. Who looks for such rows?",
+            "A worker takes a job on lease, for OUTBOX_LEASE_SECONDS (from the environment), and"
+            " deletes the row when it is done. A row whose lease has ended is free again. Who looks"
+            " for such rows?",
             f"{HUEY}/guide.html#periodic-tasks",
             '@db_periodic_task(crontab(minute="*"))',
         ),
