@@ -7,6 +7,7 @@ import pytest
 from tools.catalogue import BY_NUMBER
 from tools.playground.check import judge
 from tools.playground.evidence import Evidence
+from tools.playground.lanes import lanes, solutions
 from tools.playground.project import Project
 from tools.playground.stages import TASKS, chosen
 
@@ -68,8 +69,18 @@ def test_starting_point_fails_each_task_with_its_message(stage, tmp_path):
 
 
 @pytest.mark.parametrize("stage", TASKS)
-def test_solution_passes(stage):
-    assert set(messages(BY_NUMBER[stage].folder, stage).values()) == {""}
+def test_solution_passes_and_is_drawn_as_recorded(stage):
+    found = {}
+    with Evidence(Project(BY_NUMBER[stage].folder, stage)) as seen:
+        for task in TASKS[stage]:
+            judge(task, seen, found)
+        drawing = lanes(seen.lanes())
+    assert set(found.values()) == {""}
+    assert pieces(drawing) == pieces(solutions()[str(stage)])
+
+
+def pieces(drawing):
+    return {row: {event for event, *_ in work} for row, work in drawing["rows"].items()}
 
 
 @pytest.mark.parametrize("variant", HONEST, ids=lambda variant: variant.name)

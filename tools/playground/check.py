@@ -47,7 +47,7 @@ def check(project, tasks, report):
         with Evidence(project) as seen:
             for task in tasks:
                 report.add(task, judge(task, seen, messages))
-            report.end(seen, messages, len(tasks))
+            report.end(seen, {task.name: messages[task.name] for task in tasks})
     except Broken as error:
         report.broken(error)
         return False

@@ -169,16 +169,15 @@ class Evidence:
     def consumer(self):
         """Return the sign-up of a visitor whose work a real consumer has, and what came of it.
 
-        "problem" is what the consumer said if it ended, "log" all that it said.
+        "problem" is what the consumer said if it did not start, "log" all that it said.
         """
         if ("consumer", "") not in self.results:
-            result = self.try_out("sign_up", settle=False)
-            result["problem"] = ""
             try:
                 self.site.start_consumer()
-                self.wait_for(lambda: self.is_done(result), WORK_SECONDS)
             except StartError as error:
-                result["problem"] = str(error)
+                return {"problem": str(error)}
+            result = self.try_out("sign_up", settle=False) | {"problem": ""}
+            self.wait_for(lambda: self.is_done(result), WORK_SECONDS)
             self.site.kill()
             result |= {"mails": self.mails(result["email"]), "log": words(self.site.consumer_log)}
             self.results["consumer", ""] = result | {"is_resized": self.is_resized(result)}

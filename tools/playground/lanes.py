@@ -1,8 +1,12 @@
-"""Draws a sign-up's lanes as text: which piece of work ran where, and when the page came back."""
+"""Draws a sign-up's lanes as text: which piece of work ran where, and when the page came back.
+
+`python -m tools.playground.lanes` records those of the solutions, for the comparison.
+"""
 
 import json
 from pathlib import Path
 
+from ..catalogue import BY_NUMBER
 from ..timings import SignUp
 
 SOLUTIONS = Path(__file__).with_name("solutions.json")
@@ -80,3 +84,23 @@ def solutions():
     if not SOLUTIONS.exists():
         return {}
     return json.loads(SOLUTIONS.read_text(encoding="utf-8"))
+
+
+def record():
+    """Write down a sign-up of each stage's solution, as the checker sees it."""
+    from .check import judge
+    from .evidence import Evidence
+    from .project import Project
+    from .stages import TASKS
+
+    recorded = {}
+    for stage, tasks in TASKS.items():
+        with Evidence(Project(BY_NUMBER[stage].folder, stage)) as seen:
+            for task in tasks:
+                judge(task, seen, {})
+            recorded[str(stage)] = lanes(seen.lanes())
+    SOLUTIONS.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    record()

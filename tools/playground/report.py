@@ -33,13 +33,14 @@ class Report:
             flush=True,
         )
 
-    def end(self, seen, messages, count):
+    def end(self, seen, messages):
         """Print the drawing of a sign-up, if there was one, and how much is done."""
         for line in beside_the_solution(self.project, seen.lanes()):
             print(line)
         if self.with_tracebacks:
             print("\n".join(["", *seen.tracebacks]) if seen.tracebacks else "\nNo traceback.")
         open_tasks = [name for name, message in messages.items() if message]
+        count = len(messages)
         seconds = time.monotonic() - self.began
         print(f"\n{count - len(open_tasks)} of {count} tasks done, checked in {seconds:.1f} s.")
         if open_tasks:

@@ -54,6 +54,7 @@ def make_room(folder, keep):
 
 def welcome(project):
     where, name = project.origin, shown(project.folder)
+    name = f'"{name}"' if " " in name else name
     print(f"{name} is a copy of {where.name}. Change it until all of this holds:\n")
     Report(project).list(TASKS[project.stage])
     option = "" if project.folder == PLAYGROUND else f" {name}"

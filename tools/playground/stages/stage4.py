@@ -53,10 +53,10 @@ def consumer(seen):
     if not seen.facts["has_consumer"]:
         return "`manage.py run_huey` is no command: is `huey.contrib.djhuey` installed?"
     result = seen.consumer()
-    if message := refused(result):
-        return message
     if result["problem"]:
         return f"The consumer ended: {result['problem']}"
+    if message := refused(result):
+        return message
     missing = [
         name
         for name, is_done in [("mail", result["mails"]), ("picture", result["is_resized"])]
