@@ -91,6 +91,7 @@ BROKEN = {
     "syntax error": ("def f(:", "accounts/apps.py, line 1: SyntaxError: invalid syntax"),
     "missing import": ("import nothing", "accounts/apps.py, line 1: ModuleNotFoundError"),
     "endless loop": ("\nwhile True:\n    pass\n", "accounts/apps.py, line"),
+    "endless wait": ("import time\n\ntime.sleep(999)\n", "accounts/apps.py, line 3"),
     "exit": ("import sys\n\nprint('no redis')\nsys.exit(1)\n", "accounts/apps.py, line 4"),
 }
 

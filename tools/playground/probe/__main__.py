@@ -4,10 +4,12 @@ import json
 import os
 import sys
 import threading
+import time
 
 from .errors import described, frame_place
 
-HANG_SECONDS = 3  # so long every project takes to start on a slow machine
+HANG_SECONDS = 3
+BUSY_SECONDS = 2  # of the processor's time
 channel = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the project prints goes elsewhere
 os.dup2(2, 1)
 
@@ -17,12 +19,17 @@ def answer(result):
 
 
 def watch_start(is_ready):
-    """End the process when it stays at one line of the project's, as a server that hangs does."""
-    seen = []
-    while not is_ready.wait(1):
+    """End the process when it stays in one file of the project's, as a server that hangs does.
+
+    It waits there, and uses no processor, or it uses far more of it than any import does.
+    """
+    file = None
+    while not is_ready.wait(0.5):
         place = frame_place(sys._current_frames()[threading.main_thread().ident])
-        seen.append(place)
-        if len(seen) > HANG_SECONDS and place and len(set(seen[-3:])) == 1:
+        if place.partition(",")[0] != file:
+            file, since, used = place.partition(",")[0], time.monotonic(), time.process_time()
+        seconds, busy = time.monotonic() - since, time.process_time() - used
+        if place and seconds > HANG_SECONDS and not 0.01 * seconds < busy < BUSY_SECONDS:
             error = {"text": "has not gone on from here for seconds.", "place": place}
             answer({"broken": error | {"traceback": ""}})
             os._exit(1)
