@@ -9,9 +9,10 @@ from tools.playground.check import judge
 from tools.playground.evidence import Evidence
 from tools.playground.lanes import lanes, solutions
 from tools.playground.project import Project
-from tools.playground.stages import TASKS, chosen
+from tools.playground.stages import BEYOND, TASKS, chosen
 
-from .variants import HONEST, MISTAKES, copies
+from . import variants_beyond
+from .variants import HONEST, MISTAKES, Variant, copies
 
 # What a copy of the step before is told.
 AT_THE_START = {
@@ -110,3 +111,34 @@ def test_each_task_has_three_other_ways_and_three_mistakes():
         for task in tasks:
             wrong = [v for v in MISTAKES if (v.stage, v.task) == (stage, task.name)]
             assert len(wrong) >= 3, f"stage {stage}, {task.name}"
+
+
+def test_steps_fail_the_tasks_beyond_with_their_messages():
+    with Evidence(Project(BY_NUMBER[4].folder, 4)) as seen:
+        assert {task.name: task.judge(seen) for task in BEYOND} == {
+            "third": "No mail to team@example.com names the new user.",
+            "side-by-side": "`save()` asked the joke API 0 times, not twice.",
+            "digest": "No periodic task sends team@example.com one mail that names all new users.",
+            "confirmation": "The welcome mail went out before the address was confirmed.",
+        }
+
+
+@pytest.mark.parametrize("variant", variants_beyond.HONEST, ids=lambda variant: variant.name)
+def test_way_beyond_passes(variant, tmp_path):
+    folder = copied(variant.stage, tmp_path / "playground")
+    variant.write(folder)
+    with Evidence(Project(folder, variant.stage)) as seen:
+        assert {task.judge(seen) for task in BEYOND} == {""}
+
+
+@pytest.mark.parametrize(
+    ("edits", "says"), variants_beyond.MISTAKES.values(), ids=variants_beyond.MISTAKES
+)
+def test_mistake_beyond_is_told(edits, says, tmp_path):
+    right, wrong = variants_beyond.HONEST[0], Variant("", 4, edits)
+    folder = copied(4, tmp_path / "playground")
+    right.write(folder)
+    wrong.write(folder)
+    with Evidence(Project(folder, 4)) as seen:
+        for task in BEYOND:
+            assert says[task.name] in task.judge(seen)

@@ -146,13 +146,14 @@ class Evidence:
         if self.process.poll() is not None:
             self.stop()
             self.start()
+        before = len(self.standins.inbox)
         print(json.dumps({"do": experiment} | options), file=self.process.stdin, flush=True)
         result = self.next_line(LIMIT)
         if result.get("error"):
             self.tracebacks.append(result["error"]["traceback"])
         left = sum(departure["what"] == "mail" for departure in result["left"])
         if wait and left:
-            self.wait_for(lambda: len(self.mails(result["email"])) >= left, MAIL_SECONDS)
+            self.wait_for(lambda: len(self.standins.inbox) >= before + left, MAIL_SECONDS)
         return result | {"mails": self.mails(result.get("email"))}
 
     def end(self):
@@ -182,6 +183,11 @@ class Evidence:
             result |= {"mails": self.mails(result["email"]), "log": words(self.site.consumer_log)}
             self.results["consumer", ""] = result | {"is_resized": self.is_resized(result)}
         return self.results["consumer", ""]
+
+    def visit(self, path, user):
+        """Open a page that a mail to the user may name; return the status of the answer."""
+        whose = {"username": user["username"], "email": user["email"]}
+        return self.try_out("visit", path=path, **whose)["status"]
 
     def play(self, scene):
         """Return what happened in a scene of Workers, which is played once."""

@@ -50,7 +50,7 @@ class Workers:
 
         "problem" is what a consumer said that did not start.
         """
-        wiped = self.seen.try_out("sign_up", settle=False, wipe=True)
+        wiped = self.seen.try_out("sign_up", settle=False, wipe=True, forget=True)
         try:
             first = self.start()
             self.seen.results["sign_up", "wiped"] = wiped  # to be drawn
@@ -82,7 +82,7 @@ class Workers:
         try:
             arrived = self.standins.arrived
             first = self.start(**slow)
-            user = self.seen.try_out("sign_up", settle=False)
+            user = self.seen.try_out("sign_up", settle=False, forget=True)
             if not self.are_at_work(user, arrived, 1):
                 return {"problem": "", "began": False}
             first.suspend()

@@ -54,7 +54,7 @@ def prepare():
     from django.db import connection
     from django.db.models.signals import post_save
 
-    from .experiments import Experiments
+    from .beyond import Beyond
     from .queues import Queues
     from .watch import Watch
 
@@ -80,7 +80,7 @@ def prepare():
         "has_receiver": post_save.has_listeners(get_user_model()),
         "database": str(settings.DATABASES["default"]["NAME"]),
     }
-    return Experiments(watch, f"http://127.0.0.1:{server.server_port}", queues), facts
+    return Beyond(watch, f"http://127.0.0.1:{server.server_port}", queues), facts
 
 
 def main():

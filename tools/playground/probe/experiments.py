@@ -159,10 +159,16 @@ class Experiments:
             self.watch.bug = False
         return result | {"said": self.watch.said, "bug_was_hit": self.watch.bug_was_hit}
 
-    def sign_up(self, hold=(), picture=True, settle=True, wipe=False):
-        """Sign a visitor up over HTTP; what leaves is held until the page is back."""
+    def sign_up(self, hold=(), picture=True, settle=True, wipe=False, work=False, forget=False):
+        """Sign a visitor up over HTTP; what leaves is held until the page is back.
+
+        `settle`: wait until mail and picture are done. `wipe`: empty the queue afterwards. `work`:
+        run what is queued. `forget`: first delete the jobs of earlier experiments.
+        """
         user = new_user()
         visitor = Visitor(self.url, user.username)
+        if forget:
+            self.forget_jobs()
         with self.trying(user) as result, self.watch.holding(hold):
             with ThreadPoolExecutor(1, "watch") as threads:
                 answer = threads.submit(visitor.sign_up, small_picture() if picture else None)
@@ -171,6 +177,8 @@ class Experiments:
                 self.watch.gate.set()
             if wipe:
                 self.queues.clear()
+            if work:
+                self.queues.run_all()
             if settle:
                 self.settle(user, picture=picture)
                 result["is_resized"] = self.is_resized(user)
@@ -225,7 +233,6 @@ class Experiments:
     def trying(self, user, row=None):
         """Collect what happens in the block: what leaves, and the error that comes out of it."""
         self.queues.clear()
-        self.forget_jobs()
         self.watch.begin(row or row_of(user))
         result = {"username": user.username, "email": user.email, "error": None}
 

@@ -32,7 +32,7 @@ class Watch:
         self.departures, self.said = [], []
         self.held, self.refused, self.bug, self.bug_was_hit = set(), set(), False, False
         self.gate, self.held_in_vain, self.connections = threading.Event(), [], []
-        self.row = None
+        self.row = self.meeting = None
         self.threads_before = set(threading.enumerate())
         sys.addaudithook(self.audit)
         connection_created.connect(self.connected)
@@ -62,9 +62,14 @@ class Watch:
             return
         thread = threading.current_thread().name
         departure = {"what": what, "thread": thread, "committed": self.is_committed()}
-        self.departures.append(departure | details | {"at": time.time()})
+        if self.meeting:
+            departure["loop"] = is_a_loop_running()
+        self.departures.append(departure | details)
         if what in self.refused:
             raise ConnectionRefusedError(f"the {what} server is not there")
+        if self.meeting and what == "joke":
+            with suppress(threading.BrokenBarrierError):
+                self.meeting.wait(HELD)
         if what in self.held and not self.gate.wait(HELD):
             self.held_in_vain.append(what)
 
@@ -158,3 +163,13 @@ class Watch:
 
         logging.setLogRecordFactory(record)
         threading.excepthook = uncaught
+
+
+def is_a_loop_running():
+    """Return whether an event loop runs in any thread."""
+    for frame in sys._current_frames().values():
+        while frame:
+            if frame.f_code.co_name == "run_forever":
+                return True
+            frame = frame.f_back
+    return False
