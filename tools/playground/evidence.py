@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from tempfile import TemporaryDirectory
 
 import psutil
 
 from ..catalogue import ROOT
+from ..ports import free_port
 from ..processes import StartError, kill
 from ..sites import Site, words
 from ..timings import TimingLog
@@ -44,7 +45,7 @@ class Evidence:
 
     def __init__(self, project):
         self.project, self.results = project, {}
-        self.tracebacks = []
+        self.tracebacks, self.stack = [], ExitStack()
 
     def __enter__(self):
         self.temporary = TemporaryDirectory(prefix="check-", ignore_cleanup_errors=True)
@@ -67,10 +68,31 @@ class Evidence:
 
     def __exit__(self, *exc_info):
         self.workers.stop()
+        self.stack.close()
         self.site.stop()
         self.stop()
         self.standins.__exit__()
         self.temporary.cleanup()
+
+    def use_redis(self):
+        """Start again, with REDIS_URL naming a stand-in for Redis; return a client of it.
+
+        Raises ImportError when its packages are not installed.
+        """
+        import redis
+        from fakeredis import TcpFakeServer
+
+        port = free_port()
+        server = TcpFakeServer(("127.0.0.1", port), server_type="redis")
+        server.daemon_threads = True
+        self.stack.callback(server.server_close)
+        self.stack.callback(server.shutdown)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.site.environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+        self.stop()
+        self.results.clear()
+        self.start()
+        return self.stack.enter_context(redis.Redis(port=port))
 
     # The probe
 

@@ -1,5 +1,6 @@
 """Serve the learner's project, and try what is asked for: a JSON object a line, in and out."""
 
+import gc
 import json
 import os
 import sys
@@ -8,6 +9,7 @@ import time
 
 from .errors import described, frame_place
 
+gc.disable()  # while modules are imported, there is nothing to collect
 HANG_SECONDS = 3
 BUSY_SECONDS = 2  # of the processor's time
 channel = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the project prints goes elsewhere
@@ -53,12 +55,13 @@ def prepare():
     )
     from django.db import connection
     from django.db.models.signals import post_save
+    from django.urls import get_resolver
 
     from .beyond import Beyond
     from .queues import Queues
     from .watch import Watch
 
-    call_command("check", verbosity=0)
+    get_resolver().url_patterns  # noqa: B018  imports the views, too
     if not os.environ["IS_MIGRATED"]:
         call_command("migrate", verbosity=0)
         connection.close()  # so that the database is one file
@@ -73,6 +76,7 @@ def prepare():
     server.set_app(get_internal_wsgi_application())
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="server").start()
     is_ready.set()
+    gc.enable()
     watch = Watch(ports, settings.MEDIA_ROOT)
     queues = Queues(watch)
     facts = {

@@ -4,6 +4,7 @@ import re
 
 from ...standins import JOKES
 from ..tasks import DJANGO, HUEY, Task, raised, refused, too_early
+from . import stage4
 
 TEAM = "team@example.com"
 
@@ -97,6 +98,31 @@ def forged(seen, ada, link):
     return ""
 
 
+def redis(seen):
+    try:
+        client = seen.use_redis()
+    except ImportError:
+        return "This needs two packages in .venv: `python -m pip install redis fakeredis[lua]`."
+    result = seen.ask("sign_up", settle=False)
+    if message := refused(result):
+        return message
+    if not (count := waiting(client)):
+        return "Nothing is in Redis after a sign-up. Is it the one that REDIS_URL names?"
+    if count == 1:
+        return (
+            "Only one of two tasks is in Redis: does your kind of queue take priorities, if your"
+            " tasks have some?"
+        )
+    return stage4.consumer(seen) or stage4.priority(seen)
+
+
+def waiting(client):
+    """Return how many tasks wait in Redis, in lists or in order of their priority."""
+    lengths = {b"list": client.llen, b"zset": client.zcard}
+    kinds_of_keys = {key: client.type(key) for key in client.keys()}
+    return sum(lengths[kind](key) for key, kind in kinds_of_keys.items() if kind in lengths)
+
+
 def welcomes(seen, user):
     """Return the user's mails with a joke."""
     return [m for m in seen.mails(user["email"]) if any(joke in m["text"] for joke in JOKES)]
@@ -147,6 +173,18 @@ TASKS = [
             "The link must say whose address it confirms, so that nobody can make one up: sign it.",
             f"{DJANGO}/topics/signing/",
             'token = signing.dumps(str(user.pk), salt="confirm")',
+        ),
+    ),
+    Task(
+        name="redis",
+        promise="The tasks wait in the Redis that REDIS_URL names, and mails still go first.",
+        why="A broker of its own serves several machines, and wakes a worker at once.",
+        judge=redis,
+        hints=(
+            "Only the settings change: the kind of queue, and where it is. Not each kind knows"
+            " priorities. (The checker brings a stand-in for Redis.)",
+            f"{HUEY}/guide.html#task-priority",
+            'HUEY = {"huey_class": "huey.PriorityRedisHuey", "url": env("REDIS_URL")}',
         ),
     ),
 ]
