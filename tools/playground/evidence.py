@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
@@ -20,12 +21,10 @@ from ..timings import TimingLog
 from .workers import CountingStandins, Workers
 
 LIMIT = 60  # seconds, for what hangs and does not say so: a start, an experiment
-WORK_SECONDS = 6  # what a consumer may take for a mail and a picture
+WORK_SECONDS = 10  # what a consumer may take for a mail and a picture
 MAIL_SECONDS = 5  # what a mail that has left may take until it is there
 QUICK = {"joke_delay": 0.02, "mail_delay": 0.02}
 RESIZE_SECONDS = 0.2  # simulated: long enough to see in the drawing
-
-
 migrated = {}  # databases without rows, by a hash of the settings and migrations
 
 
@@ -51,7 +50,8 @@ class Evidence:
         self.temporary = TemporaryDirectory(prefix="check-", ignore_cleanup_errors=True)
         self.standins = CountingStandins(**{"http_port": 0, "smtp_port": 0} | QUICK)
         self.standins.__enter__()
-        var_dir = f"{self.temporary.name}/var"
+        var_dir = Path(self.temporary.name, "var")
+        self.log = var_dir.with_name("probe.log")
         variables = {
             "SIMULATED_RESIZE_SECONDS": RESIZE_SECONDS,
             "JOKE_PORT": self.standins.http_port,
@@ -99,8 +99,7 @@ class Evidence:
     def start(self):
         self.site.var_dir.mkdir(parents=True, exist_ok=True)
         self.offer_database()
-        log = (self.site.var_dir.parent / "probe.log").open("ab")
-        with log:
+        with self.log.open("ab") as log:
             self.process = subprocess_of(self.project.folder, self.site.environment, log)
         self.lines = queue.Queue()
         self.reader = threading.Thread(target=self.read, daemon=True)
@@ -112,11 +111,9 @@ class Evidence:
 
     def offer_database(self):
         """Copy the database of an earlier check, if the project still has the same migrations."""
-        names = [
-            *self.project.folder.glob("*/migrations/*.py"),
-            *self.project.folder.glob("config/*"),
-        ]
-        content = b"".join(path.read_bytes() for path in sorted(names) if path.is_file())
+        patterns = ["*/migrations/*.py", "config/settings.py"]
+        paths = [path for pattern in patterns for path in self.project.folder.glob(pattern)]
+        content = b"".join(path.read_bytes() for path in sorted(paths))
         self.schema = hashlib.sha256(content).hexdigest()
         self.site.environment["IS_MIGRATED"] = "yes" if self.schema in migrated else ""
         if self.schema in migrated:
@@ -154,8 +151,7 @@ class Evidence:
         return result
 
     def last_words(self):
-        log = (self.site.var_dir.parent / "probe.log").read_text(encoding="utf-8", errors="replace")
-        return (log.strip().splitlines() or ["without a word"])[-1]
+        return (words(self.log).strip().splitlines() or ["without a word"])[-1]
 
     def ask(self, experiment, **options):
         """Return what happened in the experiment, with the `mails` that the user of it got."""
@@ -246,6 +242,7 @@ class Evidence:
 
 
 def subprocess_of(folder, environment, log):
+    """Start the probe in the folder, with pipes for questions and answers."""
     return psutil.Popen(
         [sys.executable, "-m", "tools.playground.probe"],
         cwd=folder,

@@ -115,10 +115,9 @@ class Workers:
         """Return whether so many consumers have begun both pieces of the user's work."""
 
         def both():
-            begun = {
-                r["process"] for r in self.seen.records(user) if r["event"] == "resize picture"
-            }
-            return len(begun) >= consumers and self.standins.arrived >= arrived + consumers
+            resizes = [r for r in self.seen.records(user) if r["event"] == "resize picture"]
+            mails = self.standins.arrived - arrived
+            return min(mails, len({record["process"] for record in resizes})) >= consumers
 
         return self.seen.wait_for(both, BEGIN_SECONDS)
 

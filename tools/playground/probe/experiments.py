@@ -19,7 +19,7 @@ from tools.visitor import Visitor
 
 from .errors import described
 
-SETTLED_SECONDS = 3.0  # what work that has begun may take
+SETTLED_SECONDS = 6.0  # what work that has begun may take
 POLL = 0.01
 numbers = count(1)
 

@@ -119,8 +119,8 @@ def redis(seen):
 def waiting(client):
     """Return how many tasks wait in Redis, in lists or in order of their priority."""
     lengths = {b"list": client.llen, b"zset": client.zcard}
-    kinds_of_keys = {key: client.type(key) for key in client.keys()}
-    return sum(lengths[kind](key) for key, kind in kinds_of_keys.items() if kind in lengths)
+    types = {key: client.type(key) for key in client.scan_iter()}
+    return sum(lengths[kind](key) for key, kind in types.items() if kind in lengths)
 
 
 def welcomes(seen, user):
