@@ -12,6 +12,11 @@ import sys
 COMMANDS = {
     "demo": ("demo", ["workshop.txt"], "sign users up in all five steps and compare the times"),
     "run": ("run", ["workshop.txt"], "run one step (1 to 5) for following along, with code reload"),
+    "start": ("playground.start", ["workshop.txt"], "write step N (2 to 5) yourself: its tasks"),
+    "check": ("playground.check", ["workshop.txt"], "check which tasks are done; --watch"),
+    "hint": ("playground.hint", ["workshop.txt"], "help with the first task that is not done"),
+    "diff": ("playground.diff", ["workshop.txt"], "compare what you wrote with the solution"),
+    "reset": ("playground.reset", ["workshop.txt"], "start the stage again, and keep a backup"),
     "test": (
         "test_all",
         ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt"],
@@ -49,7 +54,7 @@ def path_of(module):
     """Return the path of a module in tools/, which may be a package."""
     if not module:
         return "tools/__init__.py"
-    package = "tools/" + module
+    package = "tools/" + module.replace(".", "/")
     is_package = os.path.isdir(os.path.join(ROOT, package))
     return package + "/__main__.py" if is_package else package + ".py"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from workshop import COMMANDS
 
 from .catalogue import ROOT, STEPS, find_step
+from .playground.project import find_project, is_project, stages
 
 SYSTEMS = ["linux", "macos-arm", "macos-intel", "windows"]  # that a bundle can be made for
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
@@ -72,6 +73,14 @@ def step(text):
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def step_or_project(text):
+    """Return a Step, or the Project in another folder that holds one, such as playground."""
+    try:
+        return find_project(text) if is_project(text) else find_step(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def folder(text):
     path = Path(text).resolve()
     if not path.is_dir():
@@ -102,6 +111,17 @@ def ipv4(text):
 
 def base_port(text):
     return whole_number(text, 65535 - 25)  # the mail server listens 25 above it
+
+
+def add_project(parser):
+    parser.add_argument("folder", nargs="?", help="any that holds a step (playground)")
+    parser.add_argument(
+        "--stage", type=int, choices=stages(), help="needed if the folder has no note of it"
+    )
+
+
+def add_url(parser):
+    parser.add_argument("--url", default="http://127.0.0.1:8010", help="of the stand-ins")
 
 
 def add_host(parser):
@@ -168,9 +188,48 @@ def demo(parser):
 @describes("run")
 def run(parser):
     """Run one step for following along: its site with code reload, its workers, the stand-ins."""
-    parser.add_argument("step", type=step, help=f"one of {numbers()}")
+    words = f"one of {numbers()}, or a folder that holds a step, such as playground"
+    parser.add_argument("step", type=step_or_project, help=words)
     add_base_port(parser, "the step listens above")
     add_host(parser)
+
+
+@describes("start")
+def start(parser):
+    """Copy the step before stage N into a folder, and say what its tasks are."""
+    parser.add_argument("stage", type=int, choices=stages(), help="the step to be reached")
+    parser.add_argument("folder", nargs="?", help="where to (playground)")
+    parser.add_argument("--keep", action="store_true", help="put what is there aside first")
+
+
+@describes("check")
+def check(parser):
+    """Check what a project does against the tasks of its stage."""
+    add_project(parser)
+    parser.add_argument("--task", metavar="NAME", help="check this one alone")
+    parser.add_argument("--tasks", action="store_true", help="list the tasks, and check nothing")
+    parser.add_argument("--watch", action="store_true", help="check again after each save")
+    parser.add_argument("--traceback", action="store_true", help="show the errors' tracebacks")
+
+
+@describes("hint")
+def hint(parser):
+    """Give the next hint for the first task that is not done."""
+    add_project(parser)
+    parser.add_argument("--task", metavar="NAME", help="for this one")
+
+
+@describes("diff")
+def diff(parser):
+    """Show what differs between a project and its stage's solution, comments and tests aside."""
+    add_project(parser)
+
+
+@describes("reset")
+def reset(parser):
+    """Start the stage of a project again, and put the stand-ins' switches back."""
+    add_project(parser)
+    add_url(parser)
 
 
 @describes("test")
@@ -276,7 +335,7 @@ def control(parser):
   python workshop.py control mail_failure=null      the mail server is well again
 """
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="what to set")
-    parser.add_argument("--url", default="http://127.0.0.1:8010", help="of the stand-ins")
+    add_url(parser)
 
 
 @describes("standins")

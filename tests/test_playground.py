@@ -1,0 +1,248 @@
+"""The playground's commands, as a learner uses them. Its tasks are in test_tasks.py."""
+
+import ast
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import django
+import psutil
+import pytest
+import requests
+
+from tools.catalogue import BY_NUMBER, ROOT
+from tools.playground import check, diff, hint, reset, start
+from tools.playground.lanes import drawn
+from tools.playground.project import NOTES, find_project, notes
+from tools.playground.stages import BEYOND, TASKS
+from tools.processes import stop
+
+from .test_commands import base_port, posix_only, started, wait_until  # noqa: F401  a fixture
+
+SIGNALS = BY_NUMBER[2].folder / "accounts" / "signals.py"
+APPS = BY_NUMBER[2].folder / "accounts" / "apps.py"
+LIMIT = 120  # seconds, for what never happens
+
+
+@pytest.fixture
+def playground(tmp_path):
+    folder = tmp_path / "mein Übungsplatz"
+    assert start.main(["2", str(folder)]) == 0
+    return folder
+
+
+def test_start_copies_the_step_before_and_says_what_must_hold(tmp_path, capsys):
+    folder = tmp_path / "mein Übungsplatz"
+    assert start.main(["3", str(folder)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for task in TASKS[3]:
+        assert task.promise in said
+        assert task.why in said
+        assert task.hints[2] not in said
+    for name in ["accounts/signals.py", "manage.py", "tests/test_signals.py"]:
+        assert (folder / name).read_bytes() == (BY_NUMBER[2].folder / name).read_bytes()
+    assert not (folder / "var").exists()
+    assert find_project(folder).stage == 3
+    assert f'check "{folder}" --watch' in said
+
+
+def test_start_does_not_overwrite_work(playground, capsys):
+    assert start.main(["3", str(playground)]) == 0  # nothing was written yet
+    (playground / "accounts" / "views.py").write_text("mine", encoding="utf-8")
+    assert start.main(["2", str(playground)]) == 1
+    said = capsys.readouterr().err
+    assert "holds work of yours, in accounts/views.py" in said
+    assert "--keep" in said
+    assert (playground / "accounts" / "views.py").read_text(encoding="utf-8") == "mine"
+    assert start.main(["2", str(playground), "--keep"]) == 0
+    [backup] = playground.parent.glob("*-backup-*")
+    assert (backup / "accounts" / "views.py").read_text(encoding="utf-8") == "mine"
+    assert find_project(playground).stage == 2
+
+
+def test_start_leaves_a_folder_alone_that_is_no_playground(tmp_path, capsys):
+    (tmp_path / "diary.txt").write_text("mine", encoding="utf-8")
+    assert start.main(["2", str(tmp_path)]) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["diary.txt"]
+
+
+def test_check_of_the_solution_draws_two_sign_ups_and_exits_with_0(capsys):
+    assert check.main(["step2_signals"]) == 0
+    said = capsys.readouterr().out
+    assert "5 of 5 tasks done" in said
+    assert said.count("✓") == 5
+    assert "Your sign-up: the page is back after" in said
+    assert "Step 2's: the page is back after" in said
+    assert "✗" not in said
+
+
+def test_check_of_one_task_says_what_is_wrong_and_exits_with_1(playground, capsys):
+    assert check.main([str(playground), "--task", "profile"]) == 1
+    said = capsys.readouterr().out
+    assert "✗ profile" in said
+    assert "are your receivers imported?" in said
+    assert "0 of 1 tasks done" in said
+
+
+BROKEN = {
+    "syntax error": ("def f(:", "accounts/apps.py, line 1: SyntaxError: invalid syntax"),
+    "missing import": ("import nothing", "accounts/apps.py, line 1: ModuleNotFoundError"),
+    "endless loop": ("\nwhile True:\n    pass\n", "accounts/apps.py, line"),
+    "endless wait": ("import time\n\ntime.sleep(999)\n", "accounts/apps.py, line 3"),
+    "exit": ("import sys\n\nprint('no redis')\nsys.exit(1)\n", "accounts/apps.py, line 4"),
+}
+
+
+@pytest.mark.parametrize(("code", "says"), BROKEN.values(), ids=BROKEN)
+def test_project_that_does_not_start_is_told_in_one_line(playground, capsys, code, says):
+    (playground / "accounts" / "apps.py").write_text(code, encoding="utf-8")
+    assert check.main([str(playground)]) == 1
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "✗" in line]
+    assert line.startswith(f"✗ It does not start: {says}")
+
+
+def test_traceback_comes_when_it_is_asked_for(playground, capsys):
+    (playground / "accounts" / "apps.py").write_text("def f(:", encoding="utf-8")
+    check.main([str(playground), "--traceback"])
+    said = capsys.readouterr().out
+    assert said.index("✗ It does not start") < said.index("Traceback (most recent call last)")
+
+
+def test_folder_without_a_step_or_a_stage_is_said_in_one_line(tmp_path, capsys):
+    assert check.main([str(tmp_path / "none")]) == 2
+    assert "holds no step: it is not there" in capsys.readouterr().err
+    shutil.copy(BY_NUMBER[1].folder / "manage.py", tmp_path)
+    assert check.main([str(tmp_path)]) == 2
+    assert "Say it, as in --stage 2" in capsys.readouterr().err
+    assert check.main(["step2_signals", "--task", "profil"]) == 2
+    assert "has no task 'profil'. There are:" in capsys.readouterr().err
+
+
+@posix_only
+def test_watch_checks_again_after_a_save(playground):
+    arguments = [str(playground), "--watch", "--task", "profile"]
+    command = [sys.executable, "-m", "tools.playground.check", *arguments]
+    options = {"stdin": subprocess.DEVNULL, "env": os.environ | {"PYTHONUTF8": "1"}}
+    with started(command, "Waiting for the next save", **options) as (process, _):
+        shutil.copy(SIGNALS, playground / "accounts")
+        shutil.copy(APPS, playground / "accounts")
+        services = playground / "accounts" / "services.py"
+        shutil.copy(BY_NUMBER[2].folder / "accounts" / "services.py", services)
+        for line in process.stdout:
+            if "✓ profile" in line:
+                break
+        for line in process.stdout:
+            if "Waiting" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT) == 0
+
+
+def test_hints_go_from_the_idea_to_a_line_of_code(playground, capsys):
+    profile = TASKS[2][0]
+    said = []
+    for _ in range(4):
+        assert hint.main([str(playground), "--task", "profile"]) == 0
+        said.append(capsys.readouterr().out)
+    for text, expected in zip(said, profile.hints, strict=False):
+        assert expected in text
+    assert profile.hints[2] not in said[0] + said[1]
+    assert all(expected in said[3] for expected in profile.hints)
+    assert notes(playground)["hints"] == {"profile": 3}
+
+
+def test_hint_is_for_the_first_task_that_is_open(playground, capsys):
+    assert hint.main([str(playground)]) == 0
+    assert capsys.readouterr().out.startswith(f"profile: {TASKS[2][0].promise}")
+    assert not (BY_NUMBER[2].folder / NOTES).exists()
+
+
+def every_task():
+    return [(stage, task) for stage, tasks in TASKS.items() for task in tasks] + [
+        (5, task) for task in BEYOND
+    ]
+
+
+@pytest.mark.parametrize(("stage", "task"), every_task(), ids=lambda value: str(value)[:40])
+def test_hint_names_what_exists(stage, task):
+    """A page of the installed version's documentation; names that some code here uses, too."""
+    idea, page, code = task.hints
+    version = ".".join(map(str, django.VERSION[:2]))
+    sites = [f"https://docs.djangoproject.com/en/{version}/", "https://docs.python.org/3/"]
+    assert page.startswith((*sites, "https://huey.readthedocs.io/en/latest/"))
+    sources = [*ROOT.glob("step*/**/*.py"), *ROOT.glob("tests/variants*.py")]
+    known = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    for node in ast.walk(ast.parse(code if not code.startswith("@") else f"{code}\ndef f(): ...")):
+        name = getattr(node, "id", None) or getattr(node, "attr", None)
+        assert name is None or name in known, name
+
+
+def test_diff_shows_code_and_no_comments(playground, capsys):
+    views = playground / "accounts" / "views.py"
+    views.write_text("# mine\nx = 1  # one\n", encoding="utf-8")
+    (playground / "accounts" / "jokes.py").write_text("def f(:\n", encoding="utf-8")
+    assert diff.main([str(playground)]) == 0
+    said = capsys.readouterr().out
+    assert "--- yours/accounts/views.py\n+++ step2_signals/accounts/views.py" in said
+    assert "-x = 1\n" in said
+    assert "-def f(:\n" in said
+    assert "+@receiver(post_save, sender=User)\n" in said
+    assert "#" not in said
+    assert "_step.html" not in said
+    assert diff.main(["step2_signals"]) == 0
+    assert "No difference" in capsys.readouterr().out
+
+
+def test_reset_keeps_a_backup_and_says_what_it_discards(playground, standins, capsys):
+    standins.control(mail_failure="hang", joke_delay=3)
+    (playground / "accounts" / "views.py").write_text("mine", encoding="utf-8")
+    assert reset.main([str(playground), "--url", standins.http_url]) == 0
+    said = capsys.readouterr().out
+    assert "Discarded: accounts/views.py" in said
+    [backup] = playground.parent.glob("*-backup-*")
+    assert str(backup) in said
+    assert (backup / "accounts" / "views.py").read_text(encoding="utf-8") == "mine"
+    assert standins.settings["mail_failure"] is None
+    assert standins.settings["joke_delay"] == 0.2
+    assert diff.main([str(playground), "--stage", "2"]) == 0
+    assert "yours/accounts/views.py" in capsys.readouterr().out
+
+
+def test_reset_leaves_the_steps_alone(capsys):
+    assert reset.main(["step2_signals"]) == 2
+    assert "git restore" in capsys.readouterr().err
+
+
+def test_run_serves_the_playground_and_its_banner_says_so(playground, base_port):  # noqa: F811
+    command = [sys.executable, "-m", "tools.run", str(playground), f"--base-port={base_port}"]
+    with started(command, "Starting development server") as (process, _):
+        url = f"http://127.0.0.1:{int(base_port) + 6}/"
+        wait_until(lambda: is_up(url))
+        page = requests.get(url, timeout=10).text
+        assert "<strong>Playground</strong> Stage 2" in page
+        family = process.children(recursive=True)
+        stop(process)
+        _, alive = psutil.wait_procs(family, timeout=LIMIT)
+        assert alive == []
+
+
+def is_up(url):
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_drawing_shows_each_piece_where_it_ran():
+    rows = {
+        "request": [["save user", 0, 0.5], ["create profile", 0.1, 0.2]],
+        "thread": [["send mail", 0.5, 1]],
+    }
+    title, request, thread = drawn("Mine", {"page": 0.75, "rows": rows}, longest=1)
+    assert title == "Mine: the page is back after 0.75 s"
+    drawing = f"{'s' * 6}{'c' * 6}{'s' * 18}{' ' * 15}|"
+    assert request == f"  request {drawing}"
+    assert thread == f"  thread  {' ' * 30}{'m' * 30}"

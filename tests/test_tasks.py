@@ -1,0 +1,145 @@
+"""Each task of the playground: who fails it, who passes, and what is said."""
+
+import shutil
+
+import pytest
+
+from tools.catalogue import BY_NUMBER
+from tools.playground.check import judge
+from tools.playground.evidence import Evidence
+from tools.playground.lanes import lanes, solutions
+from tools.playground.project import Project
+from tools.playground.stages import BEYOND, TASKS, chosen
+
+from . import variants_beyond
+from .variants import HONEST, MISTAKES, Variant, copies
+
+# What a copy of the step before is told.
+AT_THE_START = {
+    2: {
+        "profile": "A saved user has no profile: are your receivers imported?"
+        " (`ready()` in `apps.py`)",
+        "mail": "A saved user gets no mail: only the view sends one.",
+        "picture": "A saved picture is not resized: only the view does that.",
+        "once": "No receiver does any work yet, so there is nothing to count.",
+        "failure": "A bug in the mail was swallowed silently: no log speaks of it.",
+    },
+    3: {
+        "page": "The page waited for the mail: it was sent in the request's thread.",
+        "commit": "The commit waited for the mail: no other thread has it yet.",
+        "failure": "This comes after `page`.",
+        "connection": "This comes after `page`.",
+        "shutdown": "This comes after `page`.",
+    },
+    4: {
+        "queued": "A saved user queues nothing: this process sends the mail itself.",
+        "immediate": "This comes after `queued`.",
+        "keys": "This comes after `queued`.",
+        "consumer": "This comes after `immediate`.",
+        "retried": "This comes after `queued`.",
+        "priority": "This comes after `queued`.",
+    },
+    5: {
+        "row": "Nothing in the database remembers the mail: the transaction that saves the user"
+        " writes no row for it.",
+        "killed": "This comes after `row`.",
+        "wiped": "This comes after `killed`.",
+        "woken": "This comes after `killed`.",
+    },
+}
+WITHOUT_REDIS = [task for task in BEYOND if task.name != "redis"]
+
+
+def messages(folder, stage):
+    """Return what is said of the stage's tasks."""
+    found = {}
+    with Evidence(Project(folder, stage)) as seen:
+        for task in TASKS[stage]:
+            judge(task, seen, found)
+    return found
+
+
+def copied(stage, folder):
+    """Copy a step, with the bytecode that spares the time to compile it."""
+    return shutil.copytree(BY_NUMBER[stage].folder, folder, ignore=shutil.ignore_patterns("var"))
+
+
+@pytest.mark.parametrize("stage", TASKS)
+def test_starting_point_fails_each_task_with_its_message(stage, tmp_path):
+    folder = copied(stage - 1, tmp_path / "mein Übungsplatz")
+    assert messages(folder, stage) == AT_THE_START[stage]
+
+
+@pytest.mark.parametrize("stage", TASKS)
+def test_solution_passes_and_is_drawn_as_recorded(stage):
+    found = {}
+    with Evidence(Project(BY_NUMBER[stage].folder, stage)) as seen:
+        for task in TASKS[stage]:
+            judge(task, seen, found)
+        drawing = lanes(seen.lanes())
+    assert set(found.values()) == {""}
+    assert pieces(drawing) == pieces(solutions()[str(stage)])
+
+
+def pieces(drawing):
+    return {row: {event for event, *_ in work} for row, work in drawing["rows"].items()}
+
+
+@pytest.mark.parametrize("variant", HONEST, ids=lambda variant: variant.name)
+def test_another_way_to_do_it_passes(variant, tmp_path):
+    folder = copied(variant.stage, tmp_path / "playground")
+    variant.write(folder)
+    assert set(messages(folder, variant.stage).values()) == {""}
+
+
+@pytest.mark.parametrize(
+    "mistakes", copies(), ids=lambda mistakes: " and ".join(mistake.name for mistake in mistakes)
+)
+def test_mistake_is_told(mistakes, tmp_path):
+    [stage] = {mistake.stage for mistake in mistakes}
+    folder = copied(stage, tmp_path / "playground")
+    for mistake in mistakes:
+        mistake.write(folder)
+    with Evidence(Project(folder, stage)) as seen:
+        for mistake in mistakes:
+            [task] = chosen(stage, mistake.task)
+            assert mistake.says in task.judge(seen)
+
+
+def test_each_task_has_three_other_ways_and_three_mistakes():
+    for stage, tasks in TASKS.items():
+        assert sum(variant.stage == stage for variant in HONEST) >= 3
+        for task in tasks:
+            wrong = [v for v in MISTAKES if (v.stage, v.task) == (stage, task.name)]
+            assert len(wrong) >= 3, f"stage {stage}, {task.name}"
+
+
+def test_steps_fail_the_tasks_beyond_with_their_messages():
+    with Evidence(Project(BY_NUMBER[4].folder, 4)) as seen:
+        assert {task.name: task.judge(seen) for task in WITHOUT_REDIS} == {
+            "third": "No mail to team@example.com names the new user.",
+            "side-by-side": "`save()` asked the joke API 0 times, not twice.",
+            "digest": "No periodic task sends team@example.com one mail that names all new users.",
+            "confirmation": "The welcome mail went out before the address was confirmed.",
+        }
+
+
+@pytest.mark.parametrize("variant", variants_beyond.HONEST, ids=lambda variant: variant.name)
+def test_way_beyond_passes(variant, tmp_path):
+    folder = copied(variant.stage, tmp_path / "playground")
+    variant.write(folder)
+    with Evidence(Project(folder, variant.stage)) as seen:
+        assert {task.judge(seen) for task in WITHOUT_REDIS} == {""}
+
+
+@pytest.mark.parametrize(
+    ("edits", "says"), variants_beyond.MISTAKES.values(), ids=variants_beyond.MISTAKES
+)
+def test_mistake_beyond_is_told(edits, says, tmp_path):
+    right, wrong = variants_beyond.HONEST[0], Variant("", 4, edits)
+    folder = copied(4, tmp_path / "playground")
+    right.write(folder)
+    wrong.write(folder)
+    with Evidence(Project(folder, 4)) as seen:
+        for task in WITHOUT_REDIS:
+            assert says[task.name] in task.judge(seen)

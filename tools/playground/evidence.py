@@ -1,0 +1,259 @@
+"""Gathers what a project is judged by: what its processes do, with the stand-ins beside them."""
+
+import hashlib
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+
+from ..catalogue import ROOT
+from ..ports import free_port
+from ..processes import StartError, kill
+from ..sites import Site, words
+from ..timings import TimingLog
+from .workers import CountingStandins, Workers
+
+LIMIT = 60  # seconds, for what hangs and does not say so: a start, an experiment
+WORK_SECONDS = 10  # what a consumer may take for a mail and a picture
+MAIL_SECONDS = 5  # what a mail that has left may take until it is there
+QUICK = {"joke_delay": 0.02, "mail_delay": 0.02}
+RESIZE_SECONDS = 0.2  # simulated: long enough to see in the drawing
+migrated = {}  # databases without rows, by a hash of the settings and migrations
+
+
+class Broken(Exception):
+    """The project does not start, or an experiment ends it: the text is one line.
+
+    `traceback` is Python's, if there is one.
+    """
+
+    def __init__(self, text, traceback=""):
+        super().__init__(text)
+        self.traceback = traceback
+
+
+class Evidence:
+    """What happens in a project's folder; each experiment is made once, when it is asked for."""
+
+    def __init__(self, project):
+        self.project, self.results = project, {}
+        self.tracebacks, self.stack = [], ExitStack()
+
+    def __enter__(self):
+        self.temporary = TemporaryDirectory(prefix="check-", ignore_cleanup_errors=True)
+        self.standins = CountingStandins(**{"http_port": 0, "smtp_port": 0} | QUICK)
+        self.standins.__enter__()
+        var_dir = Path(self.temporary.name, "var")
+        self.log = var_dir.with_name("probe.log")
+        variables = {
+            "SIMULATED_RESIZE_SECONDS": RESIZE_SECONDS,
+            "JOKE_PORT": self.standins.http_port,
+            "PYTHONPATH": ROOT,
+        }
+        self.site = Site(self.project, self.standins, var_dir, **variables)
+        self.process, self.workers = None, Workers(self)
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc_info):
+        self.workers.stop()
+        self.stack.close()
+        self.site.stop()
+        self.stop()
+        self.standins.__exit__()
+        self.temporary.cleanup()
+
+    def use_redis(self):
+        """Start again, with REDIS_URL naming a stand-in for Redis; return a client of it.
+
+        Raises ImportError when its packages are not installed.
+        """
+        import redis
+        from fakeredis import TcpFakeServer
+
+        port = free_port()
+        server = TcpFakeServer(("127.0.0.1", port), server_type="redis")
+        server.daemon_threads = True
+        self.stack.callback(server.server_close)
+        self.stack.callback(server.shutdown)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.site.environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+        self.stop()
+        self.results.clear()
+        self.start()
+        return self.stack.enter_context(redis.Redis(port=port))
+
+    # The probe
+
+    def start(self):
+        self.site.var_dir.mkdir(parents=True, exist_ok=True)
+        self.offer_database()
+        with self.log.open("ab") as log:
+            self.process = subprocess_of(self.project.folder, self.site.environment, log)
+        self.lines = queue.Queue()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        self.facts = self.next_line(LIMIT)
+        self.keep_database()
+        # First, while no pool has threads: one that starts in the transaction is seen by that.
+        self.ask("rollback")
+
+    def offer_database(self):
+        """Copy the database of an earlier check, if the project still has the same migrations."""
+        patterns = ["*/migrations/*.py", "config/settings.py"]
+        paths = [path for pattern in patterns for path in self.project.folder.glob(pattern)]
+        content = b"".join(path.read_bytes() for path in sorted(paths))
+        self.schema = hashlib.sha256(content).hexdigest()
+        self.site.environment["IS_MIGRATED"] = "yes" if self.schema in migrated else ""
+        if self.schema in migrated:
+            (self.site.var_dir / "db.sqlite3").write_bytes(migrated[self.schema])
+
+    def keep_database(self):
+        with suppress(OSError):
+            migrated[self.schema] = (self.site.var_dir / "db.sqlite3").read_bytes()
+
+    def stop(self):
+        if self.process:
+            kill(self.process)
+            self.reader.join()
+            with suppress(OSError):  # what was not read there any more
+                self.process.stdin.close()
+            self.process.stdout.close()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line)
+        self.lines.put("")
+
+    def next_line(self, seconds):
+        try:
+            line = self.lines.get(timeout=seconds)
+        except queue.Empty:
+            raise Broken(f"Nothing has happened for {seconds} s.") from None
+        if not line:
+            raise Broken(f"It ended by itself: {self.last_words()}")
+        result = json.loads(line)
+        if broken := result.get("broken"):
+            if result.get("ends"):
+                broken["text"] = f"the process was ended here: {self.last_words()}"
+            raise Broken(in_one_line(broken), broken["traceback"])
+        return result
+
+    def last_words(self):
+        return (words(self.log).strip().splitlines() or ["without a word"])[-1]
+
+    def ask(self, experiment, **options):
+        """Return what happened in the experiment, with the `mails` that the user of it got."""
+        key = experiment, repr(options)
+        if key not in self.results:
+            self.results[key] = self.try_out(experiment, **options)
+        return self.results[key]
+
+    def try_out(self, experiment, wait=True, **options):
+        if self.process.poll() is not None:
+            self.stop()
+            self.start()
+        before = len(self.standins.inbox)
+        print(json.dumps({"do": experiment} | options), file=self.process.stdin, flush=True)
+        result = self.next_line(LIMIT)
+        if result.get("error"):
+            self.tracebacks.append(result["error"]["traceback"])
+        left = sum(departure["what"] == "mail" for departure in result["left"])
+        if wait and left:
+            self.wait_for(lambda: len(self.standins.inbox) >= before + left, MAIL_SECONDS)
+        return result | {"mails": self.mails(result.get("email"))}
+
+    def end(self):
+        """Return what became of a visitor whose mail was under way when the process ended."""
+        if ("end", "") not in self.results:
+            self.standins.control(joke_delay=0.3)
+            result = self.try_out("end", wait=False)
+            with suppress(psutil.TimeoutExpired):
+                self.process.wait(LIMIT)
+            self.standins.control(**QUICK)
+            self.results["end", ""] = result | {"mails": self.mails(result["email"])}
+        return self.results["end", ""]
+
+    def consumer(self):
+        """Return the sign-up of a visitor whose work a real consumer has, and what came of it.
+
+        "problem" is what the consumer said if it did not start, "log" all that it said.
+        """
+        if ("consumer", "") not in self.results:
+            try:
+                self.site.start_consumer()
+            except StartError as error:
+                return {"problem": str(error)}
+            result = self.try_out("sign_up", settle=False) | {"problem": ""}
+            self.wait_for(lambda: self.is_done(result), WORK_SECONDS)
+            self.site.kill()
+            result |= {"mails": self.mails(result["email"]), "log": words(self.site.consumer_log)}
+            self.results["consumer", ""] = result | {"is_resized": self.is_resized(result)}
+        return self.results["consumer", ""]
+
+    def visit(self, path, user):
+        """Open a page that a mail to the user may name; return the status of the answer."""
+        whose = {"username": user["username"], "email": user["email"]}
+        return self.try_out("visit", path=path, **whose)["status"]
+
+    def play(self, scene):
+        """Return what happened in a scene of Workers, which is played once."""
+        if (scene, "") not in self.results:
+            self.results[scene, ""] = getattr(self.workers, scene)()
+        return self.results[scene, ""]
+
+    def is_done(self, result):
+        return self.mails(result["email"]) and self.is_resized(result)
+
+    def is_resized(self, result):
+        events = [r["event"] for r in self.records(result) if r["end"] and not r["error"]]
+        return "resize picture" in events
+
+    def records(self, result):
+        """Return the timing log's records of an experiment's user."""
+        records = TimingLog(self.site.var_dir).new_records(with_begun=True)
+        return [record for record in records if record["username"] == result["username"]]
+
+    def mails(self, email):
+        return [mail for mail in self.standins.inbox if mail["to"] == [email]]
+
+    def wait_for(self, condition, seconds):
+        """Return whether the condition becomes true in so many seconds."""
+        deadline = time.monotonic() + seconds
+        while not (value := condition()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return value
+
+    def lanes(self):
+        """Return the timing log's records of the sign-up to draw: a consumer's, if there is one."""
+        drawn = [r for (name, _), r in self.results.items() if name in ("sign_up", "consumer")]
+        return self.records(drawn[-1]) if drawn else []
+
+
+def subprocess_of(folder, environment, log):
+    """Start the probe in the folder, with pipes for questions and answers."""
+    return psutil.Popen(
+        [sys.executable, "-m", "tools.playground.probe"],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        encoding="utf-8",
+    )
+
+
+def in_one_line(error):
+    place = f"{error['place']}: " if error["place"] else ""
+    return f"{place}{error['text']}"

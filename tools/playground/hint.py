@@ -1,0 +1,58 @@
+"""Give the next hint for the first task that is not done."""
+
+import sys
+
+from ..arguments import parse
+from ..catalogue import STEPS
+from .check import judge
+from .evidence import Broken, Evidence
+from .project import NoProject, find_project, note, notes
+from .stages import TASKS, chosen
+
+
+def main(arguments=None):
+    """Run the command; return its exit status."""
+    options = parse("hint", arguments)
+    try:
+        project = find_project(options.folder, options.stage)
+        if options.task:
+            [task] = chosen(project.stage, options.task)
+        else:
+            task = first_open(project)
+    except NoProject as error:
+        print(error, file=sys.stderr)
+        return 2
+    except Broken as error:
+        print(f"First, it must start: {error}")
+        return 1
+    if task is None:
+        print(f"Nothing to hint at: all tasks of stage {project.stage} are done.")
+        return 0
+    print(f"{task.name}: {task.promise}\n")
+    print(next_hint(project, task))
+    return 0
+
+
+def first_open(project):
+    """Return the first task of the project's stage that is not done, or None."""
+    messages = {}
+    with Evidence(project) as seen:
+        return next((task for task in TASKS[project.stage] if judge(task, seen, messages)), None)
+
+
+def next_hint(project, task):
+    """Return the hint after the one that was shown last, which is noted in the folder."""
+    given = notes(project.folder).get("hints", {})
+    number = given.get(task.name, 0)
+    if number == len(task.hints):
+        return (
+            "\n\n".join(task.hints)
+            + "\n\nThat was all: `python workshop.py diff` shows a solution."
+        )
+    if project.folder not in [step.folder for step in STEPS]:
+        note(project.folder, hints=given | {task.name: number + 1})
+    return task.hints[number]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

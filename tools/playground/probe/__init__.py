@@ -1,0 +1,1 @@
+"""Runs in the learner's folder with the learner's settings, and says what happens there."""

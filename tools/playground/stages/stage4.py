@@ -1,0 +1,177 @@
+"""From step 3 to step 4: Huey's workers, in a process of their own, do the slow work."""
+
+from ..tasks import HUEY, Task, kinds, raised, refused, too_early
+
+SLOW = ["joke", "mail", "picture"]
+WORK = {"joke": "joke", "mail": "mail", "picture": "picture's resize"}
+
+
+def queued(seen):
+    tried, saved, pictured = seen.ask("rollback"), seen.ask("commit"), seen.ask("picture")
+    if message := raised(tried, saved, pictured):
+        return message
+    if "queue" not in kinds(tried["left"]) | kinds(saved["left"]):
+        return "A saved user queues nothing: this process sends the mail itself."
+    early = kinds(tried["left"]) | kinds(saved["left_inside"]) | too_early(saved["left"])
+    if "queue" in early:
+        return "The task was queued before the commit: a worker would not find the user's row."
+    if "queue" not in kinds(pictured["left"]):
+        return "A saved picture queues nothing: this process resizes it itself."
+    if "queue" in kinds(pictured["left_inside"]) | too_early(pictured["left"]):
+        return "The picture's task was queued before the commit: a worker would find no picture."
+    return ""
+
+
+def immediate(seen):
+    result = seen.ask("sign_up", hold=SLOW, settle=False)
+    if message := refused(result):
+        return message
+    if any(departure.get("immediate") for departure in result["left"]):
+        return (
+            "`immediate` follows DEBUG: your task ran in the request. Say in the settings that it"
+            " is off."
+        )
+    if result["waited_for"]:
+        what = WORK[result["waited_for"][-1]]
+        return f"The page waited for the {what}: the request does it, not a worker."
+    return ""
+
+
+def keys(seen):
+    result = seen.ask("keys")
+    if message := raised(result):
+        return message
+    if not result["mails"]:
+        return (
+            "A user's new address got no mail: the task has the user as they were when it was"
+            " queued. Is there an object among its arguments, where a key would do?"
+        )
+    return ""
+
+
+def consumer(seen):
+    if not seen.facts["has_consumer"]:
+        return "`manage.py run_huey` is no command: is `huey.contrib.djhuey` installed?"
+    result = seen.consumer()
+    if result["problem"]:
+        return f"The consumer ended: {result['problem']}"
+    if message := refused(result):
+        return message
+    missing = [
+        name
+        for name, is_done in [("mail", result["mails"]), ("picture", result["is_resized"])]
+        if not is_done
+    ]
+    if not missing:
+        return ""
+    words = f"A consumer ran, and the {' and the '.join(missing)} never came"
+    if "TaskRegistry" in result["log"]:
+        return f"{words}: it doesn't know the task. It imports modules called `tasks`."
+    if errors := [line for line in result["log"].splitlines() if "Error:" in line]:
+        return f"{words}: {errors[-1].strip()}"
+    return f"{words}: do both processes open the same queue? (`filename`)"
+
+
+def retried(seen):
+    result = seen.ask("refusals")
+    if message := raised(result):
+        return message
+    if not result["waiting"] + result["scheduled"]:
+        if result["tries"] > 1:
+            return "A mail that is refused is tried again at once, and then no more."
+        return "A mail that is refused is not tried again: raise the error, and ask for retries."
+    if result["tries"] > 1 or not result["scheduled"]:
+        return "A mail that is refused is tried again at once: leave the mail server a pause."
+    if not result["mails"]:
+        return "A mail that was refused three times never came, though the server was well again."
+    return ""
+
+
+def priority(seen):
+    result = seen.ask("order")
+    if message := raised(result):
+        return message
+    order = [d["what"] for d in result["left"] if d["what"] in ("mail", "picture")]
+    if order[:1] == ["picture"] or order[:2] == ["picture", "mail"]:
+        return "A mail waited for pictures that were queued before it."
+    return "" if "mail" in order else "A mail behind two pictures never came."
+
+
+TASKS = [
+    Task(
+        name="queued",
+        promise="A new user's mail and a new picture's resize are queued, on commit.",
+        why="Before the commit, a worker finds no row; after a rollback, nobody wants the mail.",
+        judge=queued,
+        hints=(
+            "A task is a function that Huey can call later, in another process. What the request"
+            " did on commit until now, it queues on commit.",
+            f"{HUEY}/django.html",
+            "transaction.on_commit(lambda: tasks.send_welcome_email(instance.pk), robust=True)",
+        ),
+    ),
+    Task(
+        name="immediate",
+        promise="With DEBUG on, too, the request only queues, and the page waits for nothing slow.",
+        why="What runs in the request while you write it does not show how it will behave.",
+        judge=immediate,
+        after="queued",
+        hints=(
+            "Huey can run each task where it is queued, which is handy in tests. Look up when it"
+            " does so without being asked.",
+            f"{HUEY}/guide.html#immediate-mode",
+            'HUEY = {"huey_class": "huey.SqliteHuey", "immediate": False}',
+        ),
+    ),
+    Task(
+        name="keys",
+        promise="A worker uses the rows as they are when it works, not as they were.",
+        why="A task may wait for hours: addresses change, and so do the classes of your objects.",
+        judge=keys,
+        after="queued",
+        hints=(
+            "What you pass to a task is written to the queue, and is a copy. Pass what is needed to"
+            " load the row.",
+            f"{HUEY}/guide.html",
+            "send_welcome_email(user.pk)",
+        ),
+    ),
+    Task(
+        name="consumer",
+        promise="A consumer in a process of its own sends the mail and resizes the picture.",
+        why="It has a Python of its own: the web process is not slowed down by its work.",
+        judge=consumer,
+        after="immediate",
+        hints=(
+            "Web process and consumer meet in the queue alone, so both must open the same one; and"
+            " the consumer must have imported the tasks.",
+            f"{HUEY}/django.html#running-the-consumer",
+            'HUEY = {"huey_class": "huey.SqliteHuey", "filename": VAR_DIR / "huey.sqlite3"}',
+        ),
+    ),
+    Task(
+        name="retried",
+        promise="A mail that is refused is tried again, more than twice, after a pause.",
+        why="Mail servers are down for minutes, and refuse at once while they are.",
+        judge=retried,
+        after="queued",
+        hints=(
+            "Huey tries a task again that raises an exception, if it was told how often, and how"
+            " long to wait.",
+            f"{HUEY}/guide.html#retrying-tasks-that-fail",
+            "@db_task(retries=8, retry_delay=1, retry_backoff=2)",
+        ),
+    ),
+    Task(
+        name="priority",
+        promise="A mail does not wait for pictures that were queued before it.",
+        why="Somebody waits for the mail; a thumbnail may come a minute later.",
+        judge=priority,
+        after="queued",
+        hints=(
+            "Tasks can be more urgent than others. The default is the least urgent.",
+            f"{HUEY}/guide.html#task-priority",
+            "@db_task(priority=1)",
+        ),
+    ),
+]

@@ -1,0 +1,61 @@
+"""What a task is, and what its judges share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import django
+
+DJANGO = f"https://docs.djangoproject.com/en/{django.VERSION[0]}.{django.VERSION[1]}"
+PYTHON = "https://docs.python.org/3"
+HUEY = "https://huey.readthedocs.io/en/latest"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One small thing to reach.
+
+    `judge` takes the Evidence and returns "" when the promise holds, or else what is wrong, for
+    the learner to read. `hints`: the idea, a page of the documentation, a line of code. `after`:
+    the task that must be done first.
+    """
+
+    name: str
+    promise: str
+    why: str
+    judge: Callable
+    hints: tuple[str, str, str]
+    after: str = ""
+
+
+def kinds(departures):
+    """Return what has left: a set of "joke", "mail", "picture" and "queue"."""
+    return {departure["what"] for departure in departures}
+
+
+def too_early(departures):
+    """Return what has left before another connection saw its row."""
+    return kinds(d for d in departures if not d["committed"])
+
+
+def raised(*results):
+    """Return what to say of the first error that came out of an experiment, or ""."""
+    for result in results:
+        if error := result["error"]:
+            place = f" ({error['place']})" if error["place"] else ""
+            what = "The sign-up" if "status" in result else "Saving a user"
+            return f"{what} raised {error['text']}{place}."
+    return ""
+
+
+def first(*messages):
+    """Return the first message that is none of ""."""
+    return next((message for message in messages if message), "")
+
+
+def refused(result):
+    """Return what to say of a sign-up that did not lead to a profile, or ""."""
+    if message := raised(result):
+        return message
+    if result["status"] != 302:
+        return f"The sign-up was answered with status {result['status']}, not with a redirect."
+    return ""

@@ -1,0 +1,136 @@
+"""What becomes of work whose worker is killed, whose queue is wiped, or whose worker is stopped."""
+
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psutil
+
+from ..processes import StartError, kill
+from ..standins import Standins
+
+LEASE_SECONDS = 1
+BACK_SECONDS = 10  # what work may take to come back: leases and pauses are about a second
+BEGIN_SECONDS = 10  # what a worker may take to begin
+WRITE_SECONDS = 1  # what a worker that woke up may take to write what it should not
+
+
+class CountingStandins(Standins):
+    """Count the mails that have arrived, those that are still held included."""
+
+    arrived = 0
+
+    def pauses(self, kind):
+        self.arrived += kind == "mail"
+        return super().pauses(kind)
+
+
+class Workers:
+    """Real consumers of a project, with a lease of a second. Each scene is played once."""
+
+    def __init__(self, seen):
+        self.seen, self.site, self.standins = seen, seen.site, seen.standins
+        self.running = []
+
+    def start(self, **variables):
+        """Start a consumer with further environment variables; raise StartError."""
+        self.site.environment |= {"OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS)} | variables
+        self.site.workers = 2
+        self.site.start_consumer()
+        self.running.append(self.site.consumer)
+        return self.site.consumer
+
+    def stop(self):
+        for process in self.running:
+            with suppress(psutil.NoSuchProcess):
+                kill(process)
+
+    def killed_and_wiped(self):
+        """Return who got a mail: one whose task was wiped, one whose worker was killed.
+
+        "problem" is what a consumer said that did not start.
+        """
+        wiped = self.seen.try_out("sign_up", settle=False, wipe=True, forget=True)
+        try:
+            first = self.start()
+            self.seen.results["sign_up", "wiped"] = wiped  # to be drawn
+            wiped["came"] = self.seen.wait_for(lambda: self.seen.is_done(wiped), BACK_SECONDS)
+            self.standins.control(mail_failure="hang")
+            arrived = self.standins.arrived
+            killed = self.seen.try_out("sign_up", picture=False, settle=False)
+            began = self.seen.wait_for(lambda: self.standins.arrived > arrived, BEGIN_SECONDS)
+            kill(first)
+            self.standins.control(mail_failure=None)
+            self.start()
+        except StartError as error:
+            return {"problem": str(error)}
+        finally:
+            self.standins.control(mail_failure=None)
+        killed["came"] = self.seen.wait_for(lambda: self.mails(killed), BACK_SECONDS)
+        return {"problem": "", "wiped": wiped, "killed": killed, "began": began}
+
+    def woken(self):
+        """Return the rows of the jobs before and after a stopped worker wakes up.
+
+        Another worker has them by then. The mail succeeds late, the resize fails late: its
+        picture is gone.
+        """
+        self.stop()
+        slow = {"SIMULATED_RESIZE_SECONDS": "2", "CONVERSATION_SECONDS": "60"}
+        slow["SILENCE_SECONDS"] = "60"
+        self.standins.control(mail_failure="hang")
+        try:
+            arrived = self.standins.arrived
+            first = self.start(**slow)
+            user = self.seen.try_out("sign_up", settle=False, forget=True)
+            if not self.are_at_work(user, arrived, 1):
+                return {"problem": "", "began": False}
+            first.suspend()
+            second = self.start(**slow, OUTBOX_LEASE_SECONDS="60")
+            took_over = self.are_at_work(user, arrived, 2)
+            second.suspend()
+            before = self.rows()
+            for picture in Path(self.site.var_dir, "media").rglob("pictures/*"):
+                picture.unlink()
+            self.standins.control(mail_failure=None)
+            first.resume()
+            self.seen.wait_for(lambda: self.ended(user), BEGIN_SECONDS)
+            self.seen.wait_for(lambda: self.rows() != before, WRITE_SECONDS)
+            return {
+                "problem": "",
+                "began": True,
+                "took_over": took_over,
+                "before": before,
+                "after": self.rows(),
+            }
+        except StartError as error:
+            return {"problem": str(error)}
+        finally:
+            self.standins.control(mail_failure=None)
+
+    def mails(self, user):
+        return self.seen.mails(user["email"])
+
+    def are_at_work(self, user, arrived, consumers):
+        """Return whether so many consumers have begun both pieces of the user's work."""
+
+        def both():
+            resizes = [r for r in self.seen.records(user) if r["event"] == "resize picture"]
+            mails = self.standins.arrived - arrived
+            return min(mails, len({record["process"] for record in resizes})) >= consumers
+
+        return self.seen.wait_for(both, BEGIN_SECONDS)
+
+    def ended(self, user):
+        """Return whether a worker has ended both pieces of the user's work."""
+        ended = {record["event"] for record in self.seen.records(user) if record["end"]}
+        return {"send mail", "resize picture"} <= ended
+
+    def rows(self):
+        """Return the rows of the tables that jobs are written to."""
+        tables = self.seen.ask("rollback")["rows_inside"]
+        with closing(sqlite3.connect(self.seen.facts["database"])) as database:
+            return {
+                table: sorted(map(repr, database.execute(f'SELECT * FROM "{table}"')))
+                for table in tables
+            }
