@@ -30,6 +30,11 @@ COMMANDS = {
     "docs": ("docs", [], "say which README is out of date; --update rewrites it"),
     "copy-down": ("copy_down", [], "carry an edit of a shared file to later steps"),
     "losses": ("losses", ["workshop.txt"], "stop each step with work under way; count the losses"),
+    "bench": (
+        "bench",
+        ["workshop.txt", "bench.txt"],
+        "measure how close to the limit the steps are, and what else one could pick",
+    ),
     "record": ("record", ["workshop.txt"], "record anew what the notebooks plot"),
     "screenshots": ("screenshots", ["workshop.txt", "browser.txt"], "make screenshots/ anew"),
     "slides": ("slides", ["workshop.txt"], "write the instructor's slides as one HTML file"),

@@ -73,9 +73,11 @@ class Site:
 
     def start_server(self):
         check_port_is_free(self.host, self.port)
-        command = manage("runserver", f"{self.host}:{self.port}", "--noreload")
-        self.server = self.started(command, self.log)
+        self.server = self.started(self.server_command(), self.log)
         wait_until(self.answers, self.server, f"{self.step.name}: the server", self.log)
+
+    def server_command(self):
+        return manage("runserver", f"{self.host}:{self.port}", "--noreload")
 
     def start_consumer(self):
         said_before = words(self.consumer_log)

@@ -62,13 +62,16 @@ class Visitor:
     def get(self, path, **options):
         return self.session.get(self.url + path, timeout=TIMEOUT, **options)
 
+    def token(self, path):
+        """Return the CSRF token of a page's form; its cookie is in the session."""
+        [token] = set(re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get(path).text))
+        return token
+
     def post(self, path, data, **options):
         """Return the answer to a form that was first fetched, with its CSRF token."""
-        form = self.get(path)
-        [token] = set(re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', form.text))
         return self.session.post(
             self.url + path,
-            data=data | {"csrfmiddlewaretoken": token},
+            data=data | {"csrfmiddlewaretoken": self.token(path)},
             timeout=TIMEOUT,
             **options,
         )
