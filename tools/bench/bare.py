@@ -4,12 +4,13 @@ The same rows and the same hash, and Django's own form. No picture, joke or mail
 timing log. A file that comes along is received, and dropped.
 """
 
-from accounts.models import Profile, User
 from django.contrib.auth import login
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.db import transaction
 from django.shortcuts import redirect, render
 from django.urls import include, path
+
+from accounts.models import Profile, User
 
 
 class BareForm(BaseUserCreationForm):

@@ -59,7 +59,9 @@ def measure(bench):
     rounds = bench.n(ROUNDS)
     with ExitStack() as stack:
         enter = stack.enter_context
-        slow = enter(Standins(http_port=0, smtp_port=0, joke_delay=JOKE_DELAY, mail_delay=MAIL_DELAY))
+        slow = enter(
+            Standins(http_port=0, smtp_port=0, joke_delay=JOKE_DELAY, mail_delay=MAIL_DELAY)
+        )
         # A worker waits for these while no visitor does, and the next turn waits for the worker.
         quick = enter(Standins(http_port=0, smtp_port=0, joke_delay=0, mail_delay=0))
         folder = Path(enter(TemporaryDirectory(ignore_cleanup_errors=True)))

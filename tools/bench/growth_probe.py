@@ -6,11 +6,12 @@ Each answer is in seconds, and what was added is gone again before the next ques
 import time
 from uuid import uuid4
 
-from accounts.forms import SignUpForm
-from accounts.models import User
 from django.db import connection, transaction
 from django.test import Client
 from huey.contrib.djhuey import HUEY
+
+from accounts.forms import SignUpForm
+from accounts.models import User
 from outbox.models import Job
 from outbox.tasks import add_job, repair, run_next
 
@@ -71,7 +72,9 @@ def sign_up(client, name):
 
 def clean():
     """Remove the users, jobs and tasks that fill() has not made."""
-    Job.objects.filter(key__in=User.objects.filter(username__startswith="bob").values("pk")).delete()
+    Job.objects.filter(
+        key__in=User.objects.filter(username__startswith="bob").values("pk")
+    ).delete()
     Job.objects.filter(due_at__gt="2026-11-02T00:00Z").delete()
     User.objects.filter(username__startswith="bob").delete()
     with HUEY.storage.db(commit=True) as cursor:

@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 
 from rich.progress import track
 
-from ..catalogue import ROOT
 from ..manage import migrate, step_environment
 from ..processes import STOP_SECONDS, StartError
 from ..production import production_variables
 
 SEED = 1  # of all that is random
+POLL = 0.01  # seconds between two looks
 DIGITS = 6  # of seconds in the record, which are microseconds
 
 
@@ -67,24 +67,18 @@ def rounded(seconds):
 
 
 class Probe:
-    """Python code that runs in a step's folder, and measures what it is asked for: `ask()`.
+    """Python code that runs in a site's process, and measures what it is asked for: `ask()`.
 
     It is a module of this package with a table QUESTIONS, and runs in a process of its own.
     """
 
-    def __init__(self, module, step, standins, var_dir, settings="tools.production_settings"):
-        self.name = f"{step.name}: {module}"
-        self.environment = step_environment(
-            step, standins, var_dir, **production_variables(settings), SIMULATED_RESIZE_SECONDS=0
-        )
-        self.step, self.module = step, module
-        migrate(step, self.environment)
-        self.errors = Path(var_dir, "probe.log")
+    def __init__(self, module, name, cwd, environment, log_path):
+        self.name, self.errors = name, Path(log_path)
         with self.errors.open("w", encoding="utf-8") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tools.bench.probe", module],
-                cwd=step.folder,
-                env=self.environment,
+                cwd=cwd,
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -112,15 +106,15 @@ class Probe:
 
 
 @contextmanager
-def probe(module, step, standins, **options):
+def probe(module, step, standins, settings, **variables):
     """Run a probe with a new folder and database for the length of the block."""
+    variables |= production_variables(settings)
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        running = Probe(module, step, standins, folder, **options)
+        environment = step_environment(step, standins, folder, **variables)
+        migrate(step, environment)
+        log_path = Path(folder, "probe.log")
+        running = Probe(module, step.name, step.folder, environment, log_path)
         try:
             yield running
         finally:
             running.close()
-
-
-def relative(path):
-    return path.relative_to(ROOT).as_posix()

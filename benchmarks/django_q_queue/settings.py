@@ -1,0 +1,9 @@
+"""https://django-q2.readthedocs.io/en/master/configure.html"""
+
+from benchmarks.settings import *  # noqa: F403
+from benchmarks.settings import PYTHON
+
+INSTALLED_APPS = ["django_q"]
+# A task is taken again after `retry` seconds; it must be longer than the time-out.
+Q_CLUSTER = {"orm": "default", "workers": 2, "timeout": 50, "retry": 60}
+WORKER = [PYTHON, "-m", "django", "qcluster"]

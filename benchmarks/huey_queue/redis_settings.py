@@ -1,0 +1,12 @@
+from benchmarks.settings import *  # noqa: F403
+from benchmarks.settings import BROKER_URL, PYTHON
+
+INSTALLED_APPS = ["huey.contrib.djhuey", "benchmarks.huey_queue"]
+HUEY = {
+    "huey_class": "huey.PriorityRedisHuey",
+    "url": BROKER_URL,
+    "immediate": False,
+    "results": False,
+    "consumer": {"workers": 2},
+}
+WORKER = [PYTHON, "-m", "django", "run_huey"]
