@@ -16,10 +16,10 @@ THREADS = 32
 CONNECTIONS = 1000
 
 
-def production_command(host, port):
+def production_command(host, port, threads=THREADS):
     """Return the command that serves the step in the current folder."""
     return [
-        *(sys.executable, "-m", "waitress", f"--listen={host}:{port}", f"--threads={THREADS}"),
+        *(sys.executable, "-m", "waitress", f"--listen={host}:{port}", f"--threads={threads}"),
         *(f"--connection-limit={CONNECTIONS}", "config.wsgi:application"),
     ]
 

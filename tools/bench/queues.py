@@ -3,6 +3,7 @@
 The code of each is in `benchmarks/`, set up as its own documentation says, with two workers.
 """
 
+import ast
 import json
 import os
 import subprocess
@@ -49,9 +50,11 @@ class Queue:
 
 
 def code_lines(path):
-    """Return how many lines of a file are neither blank nor a comment or a docstring's only line."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return sum(not line.startswith(("#", '"""', "https:")) for line in lines if line)
+    """Return how many lines of a file are neither blank nor a comment, nor of its docstring."""
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    if ast.get_docstring(module):
+        del module.body[0]
+    return len({node.lineno for node in ast.walk(module) if hasattr(node, "lineno")})
 
 
 QUEUES = [
@@ -140,7 +143,7 @@ class Lane:
         return json.loads(result.stdout.splitlines()[-1])
 
     def queue_tasks(self, count, seconds=0):
-        """Queue so many tasks; return their numbers, and when each call began and how long it took."""
+        """Queue so many tasks; return their numbers, and each call's begin and seconds."""
         numbers = list(range(self.number, self.number + count))
         self.number += count
         return numbers, self.probe.ask("queue", numbers, seconds)
@@ -182,6 +185,10 @@ class Lane:
                 )
             time.sleep(POLL)
         return found
+
+    def last_words(self):
+        log = (self.folder / "worker.log").read_text(encoding="utf-8", errors="replace")
+        return "\n".join(log.strip().splitlines()[-5:])
 
     def at_work(self):
         return self.notes("begun").keys() - self.notes("done").keys()
@@ -344,5 +351,5 @@ def rows(part):
         yield (name, reason, *[""] * (len(COLUMNS) - 2))
 
 
-COLUMNS = ["queue", f"to queue, ÷ {QUEUES[0].name}", "µs, median/p95", "done a second"]
-COLUMNS += ["idle pick-up, ms", "idle CPU, %", "lost", "seconds until done again", "lines"]
+COLUMNS = ["queue", "to queue", "µs/p95", "a second", "pick-up, ms", "CPU, %", "lost", "again, s"]
+COLUMNS += ["lines"]

@@ -1,0 +1,30 @@
+"""What it takes from a fresh clone to the end of the tests."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..environment import BASE, ENVIRONMENT
+from ..processes import StartError, running
+from .setup import COLUMNS, LIMIT, check, cloned, result, rows
+
+__all__ = ["COLUMNS", "measure", "rows"]
+# As in workshop.py.
+LOCKS = ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt"]
+
+
+def measure(bench):
+    """Clone, and run every test in the clone, or those of one step."""
+    which = ["1"] if bench.is_quick else []
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        start = time.monotonic()
+        clone, log = cloned(Path(folder, "clone")), Path(folder, "log")
+        command = [BASE, "workshop.py", "test", *which]
+        with running(command, log, cwd=clone, env=ENVIRONMENT) as tests:
+            while tests.poll() is None:
+                if time.monotonic() - start > LIMIT:
+                    raise StartError(f"The tests did not end in {LIMIT} s.")
+                time.sleep(1)
+            check(tests.returncode, log)
+        seconds = {"end of the tests": round(time.monotonic() - start, 1)}
+        return result(seconds, clone, LOCKS)
