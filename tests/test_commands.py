@@ -18,6 +18,7 @@ from tools.catalogue import ROOT, STEPS
 from tools.ports import free_port, reserved_ports
 from tools.processes import stop
 from tools.run import keep_consumer_running
+from tools.visitor import Visitor
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 LIMIT = 300  # seconds, for what never happens
@@ -184,6 +185,17 @@ def test_run_serves_one_step(step, base_port):
         if os.name == "posix":
             _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
             assert alive == []
+
+
+def test_run_production_is_like_a_public_site_without_its_https(base_port):
+    arguments = command("run", "4", "--production", f"--base-port={base_port}")
+    with started(arguments, "Serving on", env=quick()):
+        url = f"http://127.0.0.1:{int(base_port) + 4}"
+        visitor = Visitor(url, f"ada-{base_port}")
+        assert visitor.sign_up().headers["Location"] == "/"
+        assert visitor.username in visitor.get("/").text
+        assert visitor.get("/static/accounts/style.css").ok
+        assert "DEBUG" not in visitor.get("/nowhere/").text
 
 
 def is_consumer(process):

@@ -13,6 +13,17 @@ from .playground.project import find_project, is_project, stages
 
 SYSTEMS = ["linux", "macos-arm", "macos-intel", "windows"]  # that a bundle can be made for
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+# Part: the minutes that it takes, and what it measures. Only by its name: the last.
+BENCHMARKS = {
+    "floor": (2, "each step's page beside a bare sign-up"),
+    "load": (2, "many visitors at once, on a production server"),
+    "growth": (2, "what grows with users and waiting jobs"),
+    "worker": (2, "idle, draining and killed workers"),
+    "pictures": (1, "a thumbnail beside libvips and the bare decoding"),
+    "queues": (4, "what one would pick instead"),
+    "setup": (1, "from a fresh clone to the first page"),
+    "tests": (6, "from a fresh clone to the end of the tests"),
+}
 
 parsers = {}  # command: the function that adds its arguments to a parser
 
@@ -191,6 +202,11 @@ def run(parser):
     words = f"one of {numbers()}, or a folder that holds a step, such as playground"
     parser.add_argument("step", type=step_or_project, help=words)
     add_base_port(parser, "the step listens above")
+    parser.add_argument(
+        "--production",
+        action="store_true",
+        help="on Waitress and with DEBUG off, as on a public site; without code reload",
+    )
     add_host(parser)
 
 
@@ -312,6 +328,38 @@ def record(parser):
     )
     add_base_port(parser, "the demo's")
     parser.add_argument("--into", type=Path, default=ROOT / "notebooks" / "data", metavar="DIR")
+
+
+@describes("bench")
+def bench(parser):
+    """Measure the steps beside the least that a sign-up can be, under load and as the work grows.
+
+    And Huey and the outbox beside what one would pick instead. What is compared takes turns in one
+    run, so that whatever else the machine does hits all alike; for a record, it should do nothing
+    else. Without a PART, all are measured but the last, in about fifteen minutes, and
+    notebooks/data/benchmarks.json is written when all of them are over.
+    """
+    lines = [
+        f"  {name:<10} {what} (about {minutes} min)" for name, (minutes, what) in BENCHMARKS.items()
+    ]
+    parser.epilog = "parts:\n" + "\n".join(lines)
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        type=benchmark,
+        metavar="PART",
+        help="measure these anew, and keep the others of the record",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="only try them; writes no record without --json"
+    )
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write the record there")
+
+
+def benchmark(text):
+    if text not in BENCHMARKS:
+        raise argparse.ArgumentTypeError(f"there is no part {text!r}")
+    return text
 
 
 @describes("screenshots")

@@ -37,6 +37,7 @@ MEGABYTES = {
     "browser.txt": 54,
     "notebooks.txt": 60,
     "jupyterlab.txt": 31,
+    "bench.txt": 55,
 }
 NO_PIP = (
     f"{BASE} lacks venv, ensurepip or a recent pip: on Debian and Ubuntu 'sudo apt install "

@@ -1,6 +1,6 @@
 """Run a step on a server that is made for production, on Windows, too: Waitress.
 
-Of the two servers that run everywhere, it was chosen by measuring.
+`python workshop.py bench load` compares it with Granian, the other one that runs everywhere.
 """
 
 import secrets
@@ -9,11 +9,9 @@ import sys
 from .catalogue import ROOT
 from .sites import Site
 
-# Most of a request is its hash, for which other threads needn't wait, but in steps 1 to 3 it is
-# waiting for the joke API and the mail server.
-THREADS = 32
-# Waitress lets further visitors wait outside by default when it has 100.
-CONNECTIONS = 1000
+SETTINGS = "tools.production_settings"
+THREADS = 32  # requests at once; in steps 1 to 3 most of a request is waiting for other servers
+CONNECTIONS = 1000  # beyond its default of 100, Waitress lets visitors wait unanswered
 
 
 def production_command(host, port, threads=THREADS):
@@ -24,8 +22,8 @@ def production_command(host, port, threads=THREADS):
     ]
 
 
-def production_variables(settings="tools.production_settings"):
-    """Return the environment variables that the server and the consumer need besides."""
+def production_variables(settings=SETTINGS):
+    """Return the environment variables that server and consumer need besides a step's own."""
     return {
         "DEBUG": "off",
         "SECRET_KEY": secrets.token_urlsafe(50),
@@ -37,7 +35,7 @@ def production_variables(settings="tools.production_settings"):
 class ProductionSite(Site):
     """A step's site on that server."""
 
-    def __init__(self, *arguments, settings="tools.production_settings", **options):
+    def __init__(self, *arguments, settings=SETTINGS, **options):
         super().__init__(*arguments, **production_variables(settings), **options)
 
     def server_command(self):

@@ -14,6 +14,7 @@ from watchfiles import PythonFilter, watch
 from .arguments import parse
 from .manage import manage, migrate, step_environment
 from .processes import STOP_SECONDS, StartError, check_port_is_free, running
+from .production import production_command, production_variables
 from .sites import start_standins
 from .web import address, printable, warning
 
@@ -26,7 +27,7 @@ def main(arguments=None):
     options = parse("run", arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        return run(options.step, options.base_port, options.host)
+        return run(options.step, options.base_port, options.host, options.production)
     except StartError as error:
         print(error, file=sys.stderr)
         return 1
@@ -34,22 +35,23 @@ def main(arguments=None):
         return 0
 
 
-def run(step, base_port, host):
+def run(step, base_port, host, production=False):
     """Run the step's site and workers with their output in view, until the site ends."""
     port = base_port + step.number
     check_port_is_free(host, port)
     with ExitStack() as stack:
         standins = stack.enter_context(start_standins(base_port, host))
-        environment = step_environment(step, standins, port=port)
+        variables, server = {}, manage("runserver", f"{host}:{port}")
+        if production:
+            variables, server = production_variables(), production_command(host, port)
+        environment = step_environment(step, standins, port=port, **variables)
         migrate(step, environment)
         print(f"{step.label}  {address(printable(host), port)}/  its code is in {step.name}")
         print(f"Inbox   {standins.inbox_url}")
         if words := warning(host):
             print(words)
         print("Ctrl-C stops everything.", flush=True)
-        site = stack.enter_context(
-            running(manage("runserver", f"{host}:{port}"), cwd=step.folder, env=environment)
-        )
+        site = stack.enter_context(running(server, cwd=step.folder, env=environment))
         if step.has_consumer:
             keep_consumer_running(step.folder, environment, site)
         if status := site.wait():
