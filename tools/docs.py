@@ -8,7 +8,7 @@ A comment above each fenced block says what it shows:
     <!-- command -->   (written by hand)
 
 and above a table `<!-- demo FILE -->` or `<!-- losses FILE -->`, the file that this command wrote
-with `--json`, or `<!-- queues FILE -->`. Paths start at the root.
+with `--json`, or `<!-- queues FILE -->`, or `<!-- bench FILE -->`. Paths start at the root.
 """
 
 import ast
@@ -19,10 +19,11 @@ import sys
 from statistics import median
 
 from .arguments import parse
+from .bench.readme import bench_table
 from .catalogue import ROOT, STEPS
 
 FENCED = re.compile(r"<!-- (\w+)([^\n]*) -->\n(```\w*\n)(.*?)(```\n)", re.DOTALL)
-TABLE = re.compile(r"<!-- (demo|losses|queues) (\S+) -->\n\n((?:\|.*\n)*)")
+TABLE = re.compile(r"<!-- (demo|losses|queues|bench) (\S+) -->\n\n((?:\|.*\n)*)")
 
 
 PAGES = ["README.md", "INSTRUCTOR.md", "PRODUCTION.md", "SLIDES.md"]
@@ -47,7 +48,12 @@ def regenerated_block(match):
 
 def regenerated_table(match):
     kind, path, _ = match.groups()
-    show = {"demo": demo_table, "losses": losses_table, "queues": queues_table}[kind]
+    show = {
+        "demo": demo_table,
+        "losses": losses_table,
+        "queues": queues_table,
+        "bench": bench_table,
+    }[kind]
     return f"<!-- {kind} {path} -->\n\n{show(json.loads(read(path)))}"
 
 
