@@ -77,15 +77,13 @@ def pictures(part):
     rows = {}
     for name, ways in part["costs"].items():
         seconds = {way: pd.DataFrame(costs)["seconds"].median() for way, costs in ways.items()}
-        megabytes = {
-            way: pd.DataFrame(costs)["bytes"].median() / 1e6 for way, costs in ways.items()
-        }
+        peaks = {way: pd.DataFrame(costs)["bytes"].median() for way, costs in ways.items()}
         rows[name] = {
             "÷ libvips": seconds["step"] / seconds["libvips"],
             "÷ bare decoding": seconds["step"] / seconds["decode"],
             "seconds": seconds["step"],
-            "MB": megabytes["step"],
-            "MB, libvips": megabytes["libvips"],
+            "MB": peaks["step"] / 1e6,
+            "MB, libvips": peaks["libvips"] / 1e6,
         }
     return pd.DataFrame(rows).T
 
