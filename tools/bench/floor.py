@@ -40,10 +40,9 @@ class Lane:
             raise StartError(f"{self.site.log.name}: a sign-up was answered {answer.status}.")
         return answer.seconds
 
-    def settle(self, picture, count=1):
-        """Return when the work of all sign-ups so far is done, of which so many are new."""
-        self.expected["send mail"] += count
-        self.expected["resize picture"] += count if picture else 0
+    def settle(self, picture):
+        """Return when the work of the latest sign-up is done, and so that of all of them."""
+        self.expected.update(["send mail", *(["resize picture"] if picture else [])])
         deadline = time.monotonic() + LIMIT
         while not self.expected <= self.done:
             if time.monotonic() > deadline:
