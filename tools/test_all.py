@@ -37,8 +37,8 @@ ONCE = {
     ],
     "tests/test_limits.py": ["accounts/limits.py"],
     "tests/test_mail.py": ["config/mail.py"],
-    "tests/test_pictures.py": ["accounts/pictures.py", "tests/factories.py"],
-    "tests/test_queue.py": ["config/queue.py"],
+    "tests/test_bombs.py": ["accounts/bombs.py", "accounts/pictures.py", "tests/factories.py"],
+    "tests/test_pictures.py": ["accounts/bombs.py", "accounts/pictures.py", "tests/factories.py"],
     "timing/tests/test_log.py": ["timing/log.py", "accounts/models.py", "config/settings.py"],
     "timing/tests/test_timeline.py": ["timing/log.py", "timing/timeline.py", "accounts/models.py"],
 }
