@@ -39,6 +39,13 @@ COMMANDS = {
     "bundle": ("bundle", ["bundle.txt"], "pack all of it for a room without a network"),
     "install": (None, ["workshop.txt"], "install what the other commands need, and nothing else"),
 }
+# What checks the arguments.
+CHECKED = [
+    "tools/arguments.py",
+    "tools/catalogue.py",
+    "tools/playground/__init__.py",
+    "tools/playground/project.py",
+]
 ROOT = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -76,7 +83,7 @@ def main(arguments):
             "install one and name it, as in 'python3.13 workshop.py " + name + "' "
             "(on Windows 'py -3.13 workshop.py " + name + "')"
         )
-    check_is_complete(["tools/arguments.py", "tools/catalogue.py", "tools/environment.py"])
+    check_is_complete(["tools/environment.py"] + CHECKED)
     sys.path.insert(0, ROOT)  # PYTHONSAFEPATH keeps it out
     from tools import arguments as parsers
     from tools import environment
