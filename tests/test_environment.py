@@ -26,11 +26,12 @@ import pytest
 
 from tools import environment
 from tools.ports import reserved_ports
-from workshop import COMMANDS
+from workshop import CHECKED, COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 300  # seconds, for what never happens
-LAUNCHER = ["__init__", "arguments", "catalogue", "environment"]  # all that it needs of tools/
+# All that the launcher needs.
+LAUNCHER = ["workshop.py", "tools/__init__.py", "tools/environment.py", *CHECKED]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX signals and file layout")
 
 DONE = "workshop.py demo: done.\n"
@@ -177,7 +178,8 @@ def make_clone(folder):
     (root / "tools").mkdir(parents=True)
     (root / "requirements").mkdir()
     wheels.mkdir()
-    for name in ("workshop.py", *(f"tools/{module}.py" for module in LAUNCHER)):
+    for name in LAUNCHER:
+        (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     (root / "tools" / "demo.py").write_text(REPORT, encoding="utf-8")
     (root / "tools" / "test_all.py").write_text(REPORT, encoding="utf-8")
