@@ -76,7 +76,10 @@ def main(arguments):
             "install one and name it, as in 'python3.13 workshop.py " + name + "' "
             "(on Windows 'py -3.13 workshop.py " + name + "')"
         )
-    check_is_complete(["tools/arguments.py", "tools/catalogue.py", "tools/environment.py"])
+    check_is_complete(
+        ["tools/" + name + ".py" for name in ("arguments", "catalogue", "environment")]
+        + ["tools/playground/project.py"]
+    )
     sys.path.insert(0, ROOT)  # PYTHONSAFEPATH keeps it out
     from tools import arguments as parsers
     from tools import environment
