@@ -199,6 +199,25 @@ def test_mail_that_is_refused_too_often_is_given_up(one_job, queue, broken_mail)
     assert Profile.objects.get().welcome_error == "mail server asleep"
 
 
+@pytest.mark.parametrize(
+    ("work", "error", "done_at"),
+    [
+        ("welcome", "welcome_error", "welcome_sent_at"),
+        ("picture", "picture_error", "picture_resized_at"),
+    ],
+)
+def test_only_an_owner_whose_work_is_not_done_is_told_that_it_was_given_up(
+    signed_up, work, error, done_at
+):
+    bystander = User.objects.create_user("grace", "grace@example.com").profile
+    late = User.objects.create_user("alan", "alan@example.com").profile
+    Profile.objects.filter(pk=late.pk).update(**{done_at: timezone.now()})
+    for profile in [signed_up, late]:
+        Job.objects.create(work=work, key=profile.user_id).give_up("too often")
+    told = {profile: getattr(profile, error) for profile in Profile.objects.all()}
+    assert told == {signed_up: "too often", bystander: "", late: ""}
+
+
 def test_picture_that_cannot_be_decoded_is_not_tried_again(signed_up, queue):
     Path(signed_up.picture.path).write_bytes(b"no picture")
     repair()
