@@ -170,6 +170,21 @@ def test_mail_that_was_not_sent_is_tried_again_after_growing_pauses(one_job, que
     assert len(queue.scheduled()) == 4  # a task for each pause
 
 
+def test_failure_is_in_the_workers_log(one_job, queue, broken_mail, caplog):
+    tasks.run_next()
+    run_all(queue)
+    [record] = [record for record in caplog.records if record.name == "huey"]
+    assert record.levelname == "ERROR"
+    assert "mail server asleep" in record.exc_text
+
+
+def test_new_job_calls_for_one_worker_and_that_one_for_no_other(one_job, queue):
+    tasks.run_next()
+    queue.execute(queue.dequeue())
+    assert work_to_do() == []
+    assert queue.pending() == []
+
+
 def test_pauses_have_a_limit(one_job):
     Job.objects.update(attempts=18)
     assert Job.objects.claim("mine").failed("refused") == LONGEST_PAUSE
