@@ -44,12 +44,19 @@ COMMANDS = {
     "bundle": ("bundle", ["bundle.txt"], "pack all of it for a room without a network"),
     "install": (None, ["workshop.txt"], "install what the other commands need, and nothing else"),
 }
+# What checks the arguments.
+CHECKED = [
+    "tools/arguments.py",
+    "tools/catalogue.py",
+    "tools/playground/__init__.py",
+    "tools/playground/project.py",
+]
 ROOT = os.path.dirname(os.path.abspath(__file__))
 
 
 def usage():
     """Return the help text."""
-    lines = ["usage: python workshop.py COMMAND [ARGS]", ""]
+    lines = ["usage: python workshop.py COMMAND [ARGS]"]
     lines += ["  " + name.ljust(12) + COMMANDS[name][2] for name in COMMANDS]
     lines += ["", "The first run installs what is needed into .venv; later runs need no network."]
     return "\n".join(lines) + "\n"
@@ -81,7 +88,7 @@ def main(arguments):
             "install one and name it, as in 'python3.13 workshop.py " + name + "' "
             "(on Windows 'py -3.13 workshop.py " + name + "')"
         )
-    check_is_complete(["tools/arguments.py", "tools/catalogue.py", "tools/environment.py"])
+    check_is_complete(["tools/environment.py"] + CHECKED)
     sys.path.insert(0, ROOT)  # PYTHONSAFEPATH keeps it out
     from tools import arguments as parsers
     from tools import environment

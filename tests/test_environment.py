@@ -26,11 +26,12 @@ import pytest
 
 from tools import environment
 from tools.ports import reserved_ports
-from workshop import COMMANDS
+from workshop import CHECKED, COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 300  # seconds, for what never happens
-LAUNCHER = ["__init__", "arguments", "catalogue", "environment"]  # all that it needs of tools/
+# All that the launcher needs.
+LAUNCHER = ["workshop.py", "tools/__init__.py", "tools/environment.py", *CHECKED]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX signals and file layout")
 
 DONE = "workshop.py demo: done.\n"
@@ -174,10 +175,11 @@ def write_slow_sdist(folder):
 def make_clone(folder):
     """Return a new Clone, in a folder with a space and non-ASCII letters in its name."""
     root, wheels = folder / "Übung – 練習 1", folder / "wheels"
-    (root / "tools").mkdir(parents=True)
+    (root / "tools" / "playground").mkdir(parents=True)
     (root / "requirements").mkdir()
     wheels.mkdir()
-    for name in ("workshop.py", *(f"tools/{module}.py" for module in LAUNCHER)):
+    for name in LAUNCHER:
+        (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     (root / "tools" / "demo.py").write_text(REPORT, encoding="utf-8")
     (root / "tools" / "test_all.py").write_text(REPORT, encoding="utf-8")
@@ -582,7 +584,7 @@ def test_without_a_command_it_says_what_there_is(clone, arguments):
     result = clone.run(*arguments)
     assert result.returncode == 0
     assert {"demo", "run", "test", "standins"} <= set(result.stdout.split())
-    assert len(result.stdout.splitlines()) < 24  # the lines of a terminal
+    assert len(result.stdout.splitlines()) <= 24  # the lines of a terminal
     assert not clone.venv.exists()
 
 

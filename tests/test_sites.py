@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tools.catalogue import BY_NUMBER, ROOT, STEPS
+from tools.playground.project import PORT
 from tools.processes import StartError, has_ended
 from tools.race import RaceHandler, Races
 from tools.sites import running_site
@@ -84,7 +85,7 @@ def test_site_that_can_not_start_says_why_and_leaves_no_process(standins, tmp_pa
 def test_editor_in_a_browser_forwards_what_listens_here(standins, tmp_path, monkeypatch):
     """As Codespaces does: HTTPS outside, and our own name or that of the outside as the host's."""
     configuration = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
-    ports = [8000, *(8000 + step.number for step in STEPS), 8010]
+    ports = [8000, *(8000 + step.number for step in STEPS), 8000 + PORT, 8010]
     assert configuration["forwardPorts"] == ports
     assert list(configuration["portsAttributes"]) == list(map(str, ports))
     _, launcher, command = configuration["postCreateCommand"].split()

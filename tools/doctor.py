@@ -19,6 +19,7 @@ import webbrowser
 from .arguments import parse
 from .catalogue import ROOT, STEPS
 from .environment import BASE, MEGABYTES, NO_PIP, VENV, WHEELS, hashes, read_stamp
+from .playground.project import PORT
 
 OK, NOTE, MEND = "ok", "note", "MEND"
 FREE_MEGABYTES = 900  # for .venv with everything, and what the sites write
@@ -33,7 +34,7 @@ def main(arguments=None):
     """Print a line for each check; return 1 if something is to be mended, otherwise 0."""
     base_port = parse("doctor", arguments).base_port
     ports = [base_port, *(base_port + step.number for step in STEPS)]
-    ports += [base_port + 10, base_port + 25]
+    ports += [base_port + above for above in [PORT, 10, 25]]  # the playground, inbox, SMTP
     answer = ask_index()
     results = {
         "Python": python(),

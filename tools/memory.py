@@ -1,6 +1,7 @@
-"""Print what a thumbnail costs, as JSON: `python -m tools.memory FILE`, in a step's folder.
+"""Print what a picture costs, as JSON: `python -m tools.memory FILE`, in a step's folder.
 
-"seconds", and "bytes": how much this process grows at its largest while it makes the thumbnail.
+"seconds", and "bytes": how much this process grows at its largest while it makes the thumbnail, or
+with `--check` at the end while it checks an upload. "cpu_seconds" is without what others take.
 """
 
 import json
@@ -20,18 +21,20 @@ if sys.platform != "win32":
 
 def main(arguments):
     django.setup()
-    from accounts.pictures import make_thumbnail  # after the set-up, like all of a step's modules
+    # After the set-up, like all of a step's modules.
+    from accounts.pictures import FORMATS, check, make_thumbnail
 
-    [path] = map(Path, arguments)
-    with Image.open(path) as image:
+    work = check if "--check" in arguments else make_thumbnail
+    path = Path(arguments[0])
+    for format in FORMATS:  # loads Pillow's code for them, which is not to be counted
         tiny = BytesIO()
-        Image.new("RGB", (8, 8)).save(tiny, image.format)
-    make_thumbnail(File(tiny))  # loads Pillow's code for the format, which is not to be counted
+        Image.new("RGB", (8, 8)).save(tiny, format)
+        make_thumbnail(File(tiny))
     before = peak_memory()
-    start = time.perf_counter()
-    make_thumbnail(File(path.open("rb")))
-    seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "bytes": peak_memory() - before}))
+    start, cpu_start = time.perf_counter(), time.process_time()
+    work(File(path.open("rb")))
+    cost = {"seconds": time.perf_counter() - start, "bytes": peak_memory() - before}
+    print(json.dumps(cost | {"cpu_seconds": time.process_time() - cpu_start}))
 
 
 def peak_memory():

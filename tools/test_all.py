@@ -37,8 +37,8 @@ ONCE = {
     ],
     "tests/test_limits.py": ["accounts/limits.py"],
     "tests/test_mail.py": ["config/mail.py"],
-    "tests/test_pictures.py": ["accounts/pictures.py", "tests/factories.py"],
-    "tests/test_queue.py": ["config/queue.py"],
+    "tests/test_bombs.py": ["accounts/bombs.py", "accounts/pictures.py", "tests/factories.py"],
+    "tests/test_pictures.py": ["accounts/bombs.py", "accounts/pictures.py", "tests/factories.py"],
     "timing/tests/test_log.py": ["timing/log.py", "accounts/models.py", "config/settings.py"],
     "timing/tests/test_timeline.py": ["timing/log.py", "timing/timeline.py", "accounts/models.py"],
 }
@@ -165,7 +165,7 @@ def files(step, paths):
 def run(sessions, environment):
     """Run the sessions, two at once; print how they go and their counts; return those that failed.
 
-    Each keeps its output to itself until it has ended: what failed is to be read in one piece.
+    Of what passed, only the last line is shown; what failed is to be read whole, in one piece.
     """
     waiting, active, failed = list(sessions), [], []
     totals = {"passed": 0, "failed": 0, "skipped": 0}
@@ -185,9 +185,12 @@ def run(sessions, environment):
                 counts = session.counts()
                 for outcome, count in counts.items():
                     totals[outcome] += count
+                said = session.output()
                 if session.process.returncode:
                     failed.append(session)
-                print(f"\n{session.name}\n{session.output()}", flush=True)
+                    print(f"\n{session.name}\n{said}", flush=True)
+                else:
+                    print(f"{session.name}: {said.splitlines()[-1]}", flush=True)
     for session in failed:
         print(f"Failed: {session.name}")
     print(summary(totals))

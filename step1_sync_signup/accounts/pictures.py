@@ -1,6 +1,6 @@
 """What a picture may be, how it is stored, and how it is scaled."""
 
-import re
+import warnings
 from contextlib import suppress
 from io import BytesIO
 from uuid import uuid4
@@ -10,19 +10,26 @@ from django.core.files.base import ContentFile
 from django.template.defaultfilters import filesizeformat
 from PIL import ExifTags, Image
 
+from . import bombs
+
 FORMATS = ["JPEG", "PNG", "WEBP"]
 THUMBNAIL_SIZE = (300, 300)  # pixels
 MAX_BYTES = 20 * 1024 * 1024
 # Pixels by format. Most JPEGs are scaled down while they are decoded, and a progressive one takes
-# three bytes a pixel; the others need their full size in memory first, at up to 16 bytes a pixel.
-# MPO is what some phones call a JPEG with a second picture in it.
-MAX_PIXELS = {"JPEG": 50_000_000, "MPO": 50_000_000, "PNG": 25_000_000, "WEBP": 25_000_000}
-# Files of a few bytes a part take minutes to read. Real photos have fewer than a hundred segments,
-# and fewer than twenty scans; a PNG of 20 MB has some thousand chunks.
-MAX_SEGMENTS = 1_000  # of a JPEG, before its first scan
-MAX_SCANS = 100  # of a JPEG
-MAX_CHUNKS = 20_000  # of a PNG
-MAX_JUNK = 100_000  # bytes between a JPEG's segments, which Pillow skips one by one
+# up to eight bytes a pixel; the others need their full size in memory first, at up to 16 bytes a
+# pixel, or 800 in a lossless WebP that is made for it. MPO is what some phones call a JPEG with a
+# second picture in it.
+MAX_PIXELS = {
+    "JPEG": 50_000_000,
+    "MPO": 50_000_000,
+    "PNG": 25_000_000,
+    "WEBP": 25_000_000,
+    "lossless WEBP": 500_000,
+}
+MAX_SIDE = 65_535  # pixels, which is what a JPEG can have
+
+# Pillow warns of each piece of damage, and some files have thousands.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 TURNS = {  # from how the camera was held to upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -50,11 +57,14 @@ def check(upload):
             f" at most {filesizeformat(MAX_BYTES)} are possible."
         )
     content = upload.read()
-    if has_too_many_parts(content):
+    if bombs.is_bomb(content):
         raise ValidationError("The picture's file has too many parts.")
+    is_lossless_webp = bombs.is_lossless_webp(content)
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
-            pixels, most = image.width * image.height, MAX_PIXELS[image.format]
+            format, size = image.format, image.size
+            most = MAX_PIXELS["lossless WEBP" if is_lossless_webp else format]
+            pixels = image.width * image.height
             if pixels <= most:
                 image.verify()
     except Image.DecompressionBombError as error:  # above a limit of Pillow's own
@@ -65,35 +75,13 @@ def check(upload):
         ) from error
     if pixels > most:
         raise ValidationError(
-            f"The picture has {pixels / 1e6:.0f} million pixels;"
-            f" at most {most / 1e6:.0f} million are possible."
+            f"The picture has {pixels / 1e6:.1f} million pixels;"
+            f" at most {most / 1e6:g} million are possible"
+            f"{' in a lossless or transparent WebP' if is_lossless_webp else ''}."
         )
-    return image.format
-
-
-def has_too_many_parts(content):
-    """Return whether reading the file would take far longer than its size lets expect."""
-    if content.startswith(b"\xff\xd8"):
-        return is_too_long_a_jpeg(content)
-    # A chunk is its length, its type, so many bytes, and a checksum.
-    position, chunks = 8, 0
-    while content.startswith(b"\x89PNG") and position < len(content) and chunks <= MAX_CHUNKS:
-        position += 12 + int.from_bytes(content[position : position + 4], "big")
-        chunks += 1
-    return chunks > MAX_CHUNKS
-
-
-def is_too_long_a_jpeg(content):
-    # A segment is a marker, its length, and so many bytes. After the marker FF DA comes a scan.
-    position, segments = 2, 0
-    while re.match(rb"\xff[^\x00\xda\xff]", content[position : position + 2]):
-        position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
-        segments += 1
-        if segments > MAX_SEGMENTS:
-            return True
-    first_scan = content.find(b"\xff\xda", position)
-    junk = (len(content) if first_scan == -1 else first_scan) - position
-    return junk > MAX_JUNK or content.count(b"\xff\xda") > MAX_SCANS
+    if max(size) > MAX_SIDE:
+        raise ValidationError(f"The picture has a side of more than {MAX_SIDE} pixels.")
+    return format
 
 
 def new_name(format):

@@ -1,6 +1,3 @@
-import struct
-import time
-import zlib
 from io import BytesIO
 
 import pytest
@@ -9,84 +6,9 @@ from django.core.files.base import ContentFile
 from PIL import Image
 
 from accounts import pictures
-from accounts.pictures import BrokenPicture, check, make_thumbnail, scaled
+from accounts.pictures import BrokenPicture, check, make_thumbnail
 
 from .factories import picture_content, upload
-
-SEGMENT = b"\xff\xe1\x00\x0aExif\0\0ab"
-SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
-
-
-def chunk(kind=b"teSt", content=b""):
-    checksum = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
-
-
-def with_parts(format, part, count):
-    """Return a picture's file with so many more parts in its header."""
-    content = picture_content(format)
-    start = {"JPEG": 2, "PNG": 33}[format]
-    return content[:start] + count * part + content[start:]
-
-
-def with_junk(size):
-    """Return a JPEG with so many bytes that belong to nothing after its first segment."""
-    content = picture_content()
-    return content[:20] + bytes(size) + content[20:]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param(with_parts("JPEG", SEGMENT, 100_000), id="segments"),
-        pytest.param(with_parts("JPEG", b"\xff\xe2\x00\x02", 5_000_000), id="empty segments"),
-        pytest.param(picture_content() + SCAN * 100_000, id="scans"),
-        pytest.param(b"\xff\xd8" + bytes(20_000_000), id="junk"),
-        pytest.param(b"\xff\xd8" + b"\xff" * 20_000_000, id="fill bytes"),
-        pytest.param(with_parts("PNG", chunk(), 1_000_000), id="chunks"),
-    ],
-)
-def test_small_parts_in_great_numbers_are_refused_before_pillow_sees_them(content, monkeypatch):
-    monkeypatch.setattr(Image, "open", lambda *args, **options: pytest.fail("opened"))
-    with pytest.raises(ValidationError, match="too many parts"):
-        check(upload(content))
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param(with_parts("JPEG", b"\xff\xe1\xff\xff" + bytes(65_533), 200), id="metadata"),
-        pytest.param(with_parts("JPEG", SEGMENT, 900), id="segments"),
-        pytest.param(picture_content(progressive=True), id="scans"),
-        pytest.param(picture_content() + bytes(15_000_000), id="video after the picture"),
-        pytest.param(with_parts("PNG", chunk(content=bytes(1_000)), 19_000), id="chunks"),
-        pytest.param(with_junk(1_000), id="junk"),
-    ],
-)
-def test_photo_with_much_beside_the_picture_is_accepted(content):
-    assert check(upload(content)) in ("JPEG", "PNG")
-
-
-def test_what_is_accepted_costs_no_more_than_a_few_large_photos():
-    def seconds(function, *args):
-        start = time.perf_counter()
-        function(*args)
-        return time.perf_counter() - start
-
-    photo = picture_content(size=(8000, 6000))
-    progressive = picture_content(size=(7000, 7000), progressive=True)
-    slowest = max(
-        seconds(check, upload(content))
-        for content in [
-            with_parts("JPEG", SEGMENT, 950),
-            with_parts("JPEG", b"\xff\xe1\xff\xff" + bytes(65_533), 300),
-            with_parts("PNG", chunk(content=bytes(900)), 19_990),
-            with_junk(99_000),
-        ]
-    )
-    usual = min(seconds(scaled, photo) for _ in range(3))
-    assert slowest < 20 * usual
-    assert seconds(scaled, progressive) < 40 * usual
 
 
 def thumbnail_of(content):
@@ -207,7 +129,7 @@ def test_picture_with_too_many_pixels_is_refused_before_it_is_decoded(
     monkeypatch, format, size, limit
 ):
     content = BytesIO()
-    Image.new("L", (size, size)).save(content, format, lossless=True)
+    Image.new("L", (size, size)).save(content, format, method=0)
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     with pytest.raises(ValidationError, match=f"at most {limit} million"):
         check(upload(content.getvalue()))

@@ -32,8 +32,10 @@ def test_receivers_are_connected_without_anybody_importing_them():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_everything_is_done_when_the_page_comes_back(client, mailoutbox):
+def test_everything_is_done_when_the_page_comes_back(client, mailoutbox, caplog):
     sign_up(client)
+    # Such as that of a receiver that is called for the rows of a model which is not its own.
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
     profile = Profile.objects.get()
     assert profile.picture_state == "done"
     assert profile.welcome_state == "done"

@@ -134,3 +134,12 @@ def test_sign_up_survives_a_mail_server_that_is_down(client, mail_threads, broke
     sign_up(client)
     mail_threads.shutdown()
     assert Profile.objects.get().welcome_state == "failed"
+
+
+def test_mails_have_four_threads_of_their_own():
+    released = threading.Event()
+    mails = [signals.mail_threads.submit(released.wait, 30) for _ in range(8)]
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("mail")]
+    released.set()
+    assert all(mail.result() for mail in mails)
+    assert len(threads) == 4
