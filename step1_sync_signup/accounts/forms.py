@@ -1,8 +1,6 @@
 from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.core.exceptions import ValidationError
-from django.db.models import Value
-from django.db.models.functions import Lower
 from django.template.defaultfilters import filesizeformat
 
 from timing.log import timed
@@ -25,19 +23,11 @@ class SignUpForm(BaseUserCreationForm):
         model = User
         fields = ["username", "email"]
 
-    def clean_username(self):
-        if is_taken("username", self.cleaned_data["username"]):
-            raise ValidationError("A user with that username already exists.")
-        return self.cleaned_data["username"]
-
     def clean_email(self):
-        if not self.cleaned_data[
-            "email"
-        ].isprintable():  # a quoted part may hold control characters
+        email = self.cleaned_data["email"]
+        if not email.isprintable():  # a quoted part may hold control characters
             raise ValidationError("Enter a valid e-mail address.")
-        if is_taken("email", self.cleaned_data["email"]):
-            raise ValidationError("A user with that e-mail address already exists.")
-        return self.cleaned_data["email"]
+        return email
 
     def clean_picture(self):
         picture = self.cleaned_data["picture"]
@@ -54,12 +44,3 @@ class SignUpForm(BaseUserCreationForm):
         if commit:
             save_new_user(user, self.cleaned_data["picture"])
         return user
-
-
-def is_taken(field, value):
-    """Return whether a user has this value, in whatever case.
-
-    The model's constraints ask the same; asked here, the error stands at the field. Unlike
-    __iexact, Lower() uses the constraint's index.
-    """
-    return User.objects.alias(lower=Lower(field)).filter(lower=Lower(Value(value))).exists()

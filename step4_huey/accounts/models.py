@@ -1,6 +1,7 @@
 import uuid
 
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -12,9 +13,27 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         constraints = [
-            models.UniqueConstraint(Lower("username"), name="user_username_unique"),
-            models.UniqueConstraint(Lower("email"), name="user_email_unique"),
+            models.UniqueConstraint(
+                Lower("username"),  # unlike __iexact, it uses the constraint's index
+                name="user_username_unique",
+                violation_error_code="username",
+                violation_error_message="A user with that username already exists.",
+            ),
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_unique",
+                violation_error_code="email",
+                violation_error_message="A user with that e-mail address already exists.",
+            ),
         ]
+
+    def validate_constraints(self, exclude=None):
+        """Put each error at the field that its code names; Django knows no field of Lower()."""
+        try:
+            super().validate_constraints(exclude)
+        except ValidationError as error:
+            errors = error.error_dict[NON_FIELD_ERRORS]
+            raise ValidationError({each.code: each for each in errors}) from None
 
 
 class Profile(models.Model):

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from accounts import pictures
-from accounts.forms import SignUpForm, is_taken
+from accounts.forms import SignUpForm
 from accounts.models import Profile, User
 
 from .factories import picture_content, sign_up_data, upload
@@ -116,6 +116,11 @@ def test_username_is_unique_without_regard_to_case(user):
     assert form.errors == {"username": ["A user with that username already exists."]}
 
 
+def test_username_and_address_that_are_taken_are_told_apart(user):
+    form = sign_up_form(username="ADA", email="ADA@Example.com")
+    assert list(form.errors) == ["username", "email"]
+
+
 @pytest.mark.parametrize("field", ["username", "email"])
 def test_database_refuses_the_same_in_another_case(user, field):
     other = {"username": "other", "email": "other@example.com"}
@@ -126,9 +131,9 @@ def test_database_refuses_the_same_in_another_case(user, field):
 @pytest.mark.parametrize("field", ["username", "email"])
 def test_search_for_what_is_taken_uses_the_index(db, field):
     with CaptureQueriesContext(connection) as queries:
-        is_taken(field, "ada@example.com")
-    [query] = queries
-    plan = connection.cursor().execute(f"EXPLAIN QUERY PLAN {query['sql']}").fetchall()
+        sign_up_form().is_valid()
+    [query] = [q["sql"] for q in queries if f'LOWER("accounts_user"."{field}")' in q["sql"]]
+    plan = connection.cursor().execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
     assert f"USING INDEX user_{field}_unique" in str(plan)
 
 

@@ -137,13 +137,19 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="user",
             constraint=models.UniqueConstraint(
-                django.db.models.functions.text.Lower("username"), name="user_username_unique"
+                django.db.models.functions.text.Lower("username"),
+                name="user_username_unique",
+                violation_error_code="username",
+                violation_error_message="A user with that username already exists.",
             ),
         ),
         migrations.AddConstraint(
             model_name="user",
             constraint=models.UniqueConstraint(
-                django.db.models.functions.text.Lower("email"), name="user_email_unique"
+                django.db.models.functions.text.Lower("email"),
+                name="user_email_unique",
+                violation_error_code="email",
+                violation_error_message="A user with that e-mail address already exists.",
             ),
         ),
     ]
