@@ -89,6 +89,10 @@ class TimingFileHandler(RotatingFileHandler):
                     path.unlink()
         return super()._open()
 
+    def shouldRollover(self, record):
+        # The base class's own formats each record a second time, to know its length.
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
+
 
 class ConsoleFormatter(logging.Formatter):
     """Names the package beside the module: accounts.services, not services."""
