@@ -13,7 +13,7 @@ from ..ports import reserved_ports
 from ..processes import StartError, running
 from .measuring import POLL
 
-LIMIT = 900  # seconds that a command may take
+LIMIT = 3600  # seconds that a command may take on a slow machine
 COLUMNS = ["from a fresh clone", "seconds", "on the disk"]
 
 
