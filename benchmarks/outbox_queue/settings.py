@@ -9,6 +9,7 @@ HUEY = {
     "filename": env("HUEY_FILE"),
     "immediate": False,
     "results": False,
+    "fsync": False,
     "consumer": {"workers": 2, "initial_delay": 0.02, "backoff": 1, "max_delay": 0.02},
 }
 OUTBOX_WORK = {"work": "benchmarks.outbox_queue.tasks.run"}

@@ -135,6 +135,7 @@ HUEY = {
     "filename": VAR_DIR / "huey.sqlite3",
     "immediate": False,  # otherwise DEBUG decides whether tasks run at once, in the request
     "results": False,  # nobody asks for them, and they would pile up
+    "fsync": False,  # what a power cut takes from the queue, or all of it, the outbox remembers
     "consumer": {"workers": 2, "initial_delay": 0.02, "max_delay": 0.02},  # delays in seconds
 }
 
