@@ -4,9 +4,12 @@ import json
 import sqlite3
 import subprocess
 from contextlib import closing
+from io import StringIO
 
+import pytest
 from rich.console import Console
 
+from tools.arguments import parse
 from tools.bench import __main__ as bench
 from tools.bench import floor, growth, load, queues
 from tools.bench.client import send_at_once, sign_up_requests
@@ -19,22 +22,12 @@ from tools.visitor import make_picture
 from .test_commands import LIMIT, command
 
 
-def run(*arguments):
-    return subprocess.run(
-        command("bench", *arguments),
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=LIMIT,
-    )
-
-
 def test_part_is_measured_and_others_of_the_same_machine_are_kept(tmp_path):
     about = {"seed": SEED} | machine_and_versions(bench.PACKAGES)
     path, kept = tmp_path / "record.json", {"date": "2026-11-21"}
     path.write_text(json.dumps(about | {"parts": {"pictures": kept}}), encoding="utf-8")
-    result = run("growth", "--quick", f"--json={path}")
-    assert result.returncode == 0, result.stdout + result.stderr
+    shown = Console(file=StringIO(), width=200)
+    bench.measure(parse("bench", ["growth", "--quick", f"--json={path}"]), shown)
     record = json.loads(path.read_text(encoding="utf-8"))
     parts = record.pop("parts")
     assert record == about
@@ -43,24 +36,29 @@ def test_part_is_measured_and_others_of_the_same_machine_are_kept(tmp_path):
     seconds = parts["growth"]["seconds"]
     assert set(seconds) == {growth.FEW, "1000 jobs"}
     assert all(each > 0 for found in seconds.values() for [each] in found.values())
-    assert "repair, 1000 jobs" in result.stdout
+    assert "repair, 1000 jobs" in shown.file.getvalue()
 
 
 def test_parts_of_another_machine_are_not_mixed(tmp_path):
     path = tmp_path / "record.json"
     path.write_text(json.dumps({"machine": "another", "parts": {}}), encoding="utf-8")
     before = path.read_bytes()
-    result = run("growth", "--quick", f"--json={path}")
+    result = subprocess.run(
+        command("bench", "growth", "--quick", f"--json={path}"),
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT,
+    )
     assert result.returncode == 1
     assert "of another machine" in result.stdout
     assert path.read_bytes() == before
 
 
-def test_part_that_is_not_there_is_said_in_one_line():
-    result = run("flor")
-    assert result.returncode == 2
-    assert "there is no part 'flor'" in result.stderr
-    assert "Traceback" not in result.stderr
+def test_part_that_is_not_there_is_said_in_one_line(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parse("bench", ["flor"])
+    assert "there is no part 'flor'" in capsys.readouterr().err
 
 
 def test_bare_sign_up_saves_user_and_profile_and_does_nothing_else(standins, tmp_path):

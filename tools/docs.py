@@ -19,7 +19,7 @@ import sys
 from statistics import median
 
 from .arguments import parse
-from .bench.readme import bench_table
+from .bench.tables import bench_table, queues_table
 from .catalogue import ROOT, STEPS
 
 FENCED = re.compile(r"<!-- (\w+)([^\n]*) -->\n(```\w*\n)(.*?)(```\n)", re.DOTALL)
@@ -110,26 +110,6 @@ def losses_table(record):
             for runs in (record["lost"][step.name][way] for way in ways)
         ]
         lines.append(f"| [`{step.name}`]({step.name}/) | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def queues_table(record):
-    """Return what was measured of several queues as a Markdown table."""
-    lines = [
-        "| queue | to queue a task | 1,000 empty tasks | an idle worker has one after | idle CPU |"
-        f" unfinished after SIGKILL, of {record['tasks_queued_at_the_kill']} |",
-        "| --- | ---: | ---: | ---: | ---: | --- |",
-    ]
-    for queue in record["queues"]:
-        cells = [
-            queue["name"],
-            f"{queue['queue_microseconds']} µs",
-            f"{queue['thousand_tasks_seconds']:.2f} s",
-            f"{queue['pickup_milliseconds']:g} ms",
-            f"{queue['idle_cpu_percent']:g} %",
-            ", ".join(filter(None, [str(queue["unfinished"]), queue["note"]])),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 

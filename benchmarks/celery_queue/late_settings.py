@@ -9,4 +9,4 @@ from .settings import *  # noqa: F403
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60}  # seconds, like the outbox's lease
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 30}  # seconds, like the outbox's lease

@@ -5,5 +5,5 @@ from benchmarks.settings import PYTHON
 
 INSTALLED_APPS = ["django_q"]
 # A task is taken again after `retry` seconds; it must be longer than the time-out.
-Q_CLUSTER = {"orm": "default", "workers": 2, "timeout": 50, "retry": 60}
+Q_CLUSTER = {"orm": "default", "workers": 2, "timeout": 25, "retry": 30}
 WORKER = [PYTHON, "-m", "django", "qcluster"]

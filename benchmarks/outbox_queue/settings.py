@@ -10,9 +10,9 @@ HUEY = {
     "immediate": False,
     "results": False,
     "fsync": False,
-    "consumer": {"workers": 2, "initial_delay": 0.02, "backoff": 1, "max_delay": 0.02},
+    "consumer": {"workers": 2, "initial_delay": 0.02, "max_delay": 0.02},
 }
 OUTBOX_WORK = {"work": "benchmarks.outbox_queue.tasks.run"}
-OUTBOX_LEASE_SECONDS = 60
+OUTBOX_LEASE_SECONDS = 30
 OUTBOX_MAX_ATTEMPTS = 20
 WORKER = [PYTHON, "-m", "django", "run_huey"]

@@ -20,7 +20,7 @@ from .measuring import p95, probe, rounded
 
 BURSTS = {1: 10, 4: 5, 16: 3, 64: 2, 256: 1}  # of so many visitors: how often
 SERVED = 64  # visitors, to compare servers with
-SERVED_BURSTS = 3
+SERVED_BURSTS = 2
 HASHES = 50
 LIMIT = 120  # seconds that the work of a crowd may take
 REST = 0.1  # seconds between two looks, and after the last piece of work

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from rich.progress import track
 
-from ..manage import migrate, step_environment
+from ..manage import new_database, step_environment
 from ..processes import STOP_SECONDS, StartError
 from ..production import production_variables
 
@@ -111,7 +111,7 @@ def probe(module, step, standins, settings, **variables):
     variables |= production_variables(settings)
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         environment = step_environment(step, standins, folder, **variables)
-        migrate(step, environment)
+        Path(folder, "db.sqlite3").write_bytes(new_database(step))
         log_path = Path(folder, "probe.log")
         running = Probe(module, step.name, step.folder, environment, log_path)
         try:

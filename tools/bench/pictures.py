@@ -19,7 +19,7 @@ from ..standins import Standins
 from ..visitor import make_picture
 from .measuring import ratio
 
-ROUNDS = 5
+ROUNDS = 3
 WAYS = ["step", "libvips", "decode"]  # those of picture_probe.py
 SIZES = {
     "JPEG": [1, 12, 48],

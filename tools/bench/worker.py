@@ -19,7 +19,7 @@ from .measuring import POLL, Probe, p95, ratio, rounded
 
 SETTINGS = "tools.bench.worker_settings"
 STEP4, STEP5 = BY_NUMBER[4], BY_NUMBER[5]
-PICKUPS = 100
+PICKUPS = 50
 IDLE_SECONDS = 10
 DRAINS = 3
 SIGN_UPS = 20  # of a drain: as many mails, and as many pictures

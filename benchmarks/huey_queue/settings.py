@@ -1,3 +1,5 @@
+"""https://huey.readthedocs.io/en/latest/contrib.html#django"""
+
 from benchmarks.settings import *  # noqa: F403
 from benchmarks.settings import PYTHON, env
 
@@ -7,6 +9,6 @@ HUEY = {
     "filename": env("HUEY_FILE"),
     "immediate": False,
     "results": False,
-    "consumer": {"workers": 2, "initial_delay": 0.02, "backoff": 1, "max_delay": 0.02},
+    "consumer": {"workers": 2},
 }
 WORKER = [PYTHON, "-m", "django", "run_huey"]

@@ -1,4 +1,4 @@
-"""The README's table of the benchmarks. Imports the standard library only, like tools/docs.py."""
+"""The pages' tables of the benchmarks. Imports the standard library only, like tools/docs.py."""
 
 from statistics import median, quantiles
 
@@ -48,6 +48,31 @@ def rows(parts):
         f"{step / libvips:.2f}",
         len(thumbnail["step"]),
     )
+
+
+def queues_table(record):
+    """Return what was measured of the queues as a Markdown table."""
+    part = record["parts"]["queues"]
+    settings = part["settings"]
+    lines = [
+        "| queue | to queue a task | empty tasks a second | an idle worker has one after | idle CPU"
+        f" | unfinished {settings['after_kill_seconds']} s after SIGKILL, of"
+        f" {settings['killed_tasks']} | lines |",
+        "| --- | ---: | ---: | ---: | ---: | --- | ---: |",
+    ]
+    for name, queue in part["queues"].items():
+        again = queue["done_again_seconds"]
+        cells = [
+            name,
+            f"{median(queue['queueing_seconds']) * 1e6:.0f} µs",
+            f"{queue['drained_per_second']:.0f}",
+            f"{median(queue['pickup_seconds']) * 1000:.3g} ms",
+            f"{queue['idle_cpu_percent']:.1f} %",
+            f"{queue['unfinished']}" if again is None else f"0, all done after {again:.0f} s",
+            str(queue["lines"]),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def p95(numbers):
