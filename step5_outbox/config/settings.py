@@ -83,7 +83,7 @@ DATABASES = {
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             # Wait for the write lock when a transaction begins, not fail in the middle of it.
             "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
+            "timeout": 60,  # seconds: of a crowd that waits, SQLite lets in whoever asks next
         },
     }
 }

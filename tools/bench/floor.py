@@ -17,7 +17,7 @@ from .client import send_at_once, sign_up_requests
 from .measuring import p95, ratio, rounded
 
 ROUNDS = 100
-SLOW_STEPS_EVERY = 10  # rounds: the pages of steps 1 to 3 take half a second and more
+SLOW_STEPS_EVERY = 20  # rounds: the pages of steps 1 to 3 take half a second and more
 BARE = "bare"
 LIMIT = 60  # seconds that a sign-up's work may take
 REST = 0.02  # seconds after the last record of a sign-up, in which a worker tidies up

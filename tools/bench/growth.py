@@ -7,7 +7,7 @@ from ..catalogue import BY_NUMBER
 from ..standins import Standins
 from .measuring import p95, probe, ratio, rounded
 
-ROUNDS = 100
+ROUNDS = 60
 FEW = "10 users, 10 jobs"
 SIZES = {  # users and jobs
     FEW: (10, 10),

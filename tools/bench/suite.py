@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from workshop import COMMANDS
+
 from ..environment import BASE, ENVIRONMENT
 from ..processes import StartError, running
 from .setup import COLUMNS, LIMIT, check, cloned, result, rows
 
 __all__ = ["COLUMNS", "measure", "rows"]
-# As in workshop.py.
-LOCKS = ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt"]
 
 
 def measure(bench):
@@ -27,4 +27,4 @@ def measure(bench):
                 time.sleep(1)
             check(tests.returncode, log)
         seconds = {"end of the tests": round(time.monotonic() - start, 1)}
-        return result(seconds, clone, LOCKS)
+        return result(seconds, clone, COMMANDS["test"][1])
