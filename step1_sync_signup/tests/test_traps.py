@@ -163,7 +163,7 @@ def test_without_a_write_ahead_log_a_reader_keeps_a_writer_from_its_commit(conne
 def test_settings_of_this_step_avoid_all_three_locks():
     with connection.cursor() as cursor:
         assert cursor.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert cursor.execute("PRAGMA busy_timeout").fetchone() == (20_000,)  # milliseconds
+        assert cursor.execute("PRAGMA busy_timeout").fetchone() == (60_000,)  # milliseconds
     with CaptureQueriesContext(connection) as queries, transaction.atomic():
         pass
     assert queries[0]["sql"] == "BEGIN IMMEDIATE"
