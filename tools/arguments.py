@@ -19,7 +19,7 @@ BENCHMARKS = {
     "load": (2, "many visitors at once, on a production server"),
     "growth": (2, "what grows with users and waiting jobs"),
     "worker": (2, "idle, draining and killed workers"),
-    "pictures": (1, "a thumbnail beside libvips and the bare decoding"),
+    "pictures": (2, "a thumbnail beside libvips and the bare decoding"),
     "queues": (4, "what one would pick instead"),
     "setup": (1, "from a fresh clone to the first page"),
     "tests": (6, "from a fresh clone to the end of the tests"),
