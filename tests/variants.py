@@ -368,7 +368,8 @@ IN_THREAD = """def send_welcome_email_in_thread(user):
     finally:
         connection.close()  # each thread has its own; Django closes only those of requests
 """
-ON_COMMIT = "transaction.on_commit(lambda: queue_welcome_email(instance), robust=True)"
+CALL = "queue(send_welcome_email_in_thread, instance)"
+ON_COMMIT = f"transaction.on_commit(lambda: {CALL}, robust=True)"
 POOL = 'mail_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mail")\n'
 THREAD = "        Thread(target=send_welcome_email_in_thread, args=[user]{}).start()\n"
 IMPORT_THREAD = ("import logging\n", "import logging\nfrom threading import Thread\n")
@@ -504,21 +505,21 @@ MISTAKES += [
     Variant(
         "thread inside the transaction",
         3,
-        {SIGNALS: [(ON_COMMIT, "queue_welcome_email(instance)")]},
+        {SIGNALS: [(ON_COMMIT, CALL)]},
         "commit",
         "before the commit",
     ),
     Variant(
         "called instead of passed",
         3,
-        {SIGNALS: [(ON_COMMIT, "transaction.on_commit(queue_welcome_email(instance))")]},
+        {SIGNALS: [(ON_COMMIT, f"transaction.on_commit({CALL})")]},
         "commit",
         "TypeError: on_commit()'s callback must be a callable",
     ),
     Variant(
         "function that is not called",
         3,
-        {SIGNALS: [(ON_COMMIT, "transaction.on_commit(lambda: queue_welcome_email)")]},
+        {SIGNALS: [(ON_COMMIT, "transaction.on_commit(lambda: send_welcome_email_in_thread)")]},
         "commit",
         "The user was committed, and the mail never came.",
     ),
