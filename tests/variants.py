@@ -359,7 +359,7 @@ MISTAKES = [
 
 # Stage 3
 
-SUBMIT = "        mail_threads.submit(send_welcome_email_in_thread, user)\n"
+SUBMIT = "        mail_threads.submit(task, user)\n"
 IN_THREAD = """def send_welcome_email_in_thread(user):
     try:
         send_welcome_email(user)
@@ -412,14 +412,15 @@ def connect(user, profile):
     post_save.connect(picture_saved, sender=profile)
 """
 WORKER = """
-mails = queue.SimpleQueue()
+mails = SimpleQueue()
 to_do = threading.Semaphore(0)
 
 
 def work():
-    while user := mails.get():
+    while item := mails.get():
+        task, user = item
         try:
-            send_welcome_email(user)
+            task(user)
         except Exception:
             logger.critical("no mail to %s", user, exc_info=True)
         finally:
@@ -460,10 +461,15 @@ HONEST += [
             SIGNALS: [
                 (POOL, WORKER),
                 (IN_THREAD, ""),
-                (SUBMIT, "        mails.put(user)\n"),
+                (SUBMIT, "        mails.put([task, user])\n"),
+                (CALL, "queue(send_welcome_email, instance)"),
                 (
                     "import logging\n",
-                    "import atexit\nimport logging\nimport queue\nimport threading\n",
+                    "import atexit\nimport logging\nimport threading\n",
+                ),
+                (
+                    "from django.db import connection",
+                    "from queue import SimpleQueue\n\nfrom django.db import connection",
                 ),
             ]
         },
@@ -599,7 +605,7 @@ MISTAKES += [
             SIGNALS: [
                 (POOL, WORKER.replace("atexit.register(stop)\n", "")),
                 (IN_THREAD, ""),
-                (SUBMIT, "        mails.put(user)\n"),
+                (SUBMIT, "        mails.put([task, user])\n"),
                 ("import logging\n", "import logging\nimport queue\nimport threading\n"),
             ]
         },
