@@ -360,7 +360,7 @@ MISTAKES = [
 # Stage 3
 
 SUBMIT = "        mail_threads.submit(task, user)\n"
-IN_THREAD = """def send_welcome_email_in_thread(user):
+IN_THREAD = """def welcome_in_thread(user):
     try:
         send_welcome_email(user)
     except Exception:
@@ -368,10 +368,10 @@ IN_THREAD = """def send_welcome_email_in_thread(user):
     finally:
         connection.close()  # each thread has its own; Django closes only those of requests
 """
-CALL = "queue(send_welcome_email_in_thread, instance)"
+CALL = "queue(welcome_in_thread, instance)"
 ON_COMMIT = f"transaction.on_commit(lambda: {CALL}, robust=True)"
 POOL = 'mail_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mail")\n'
-THREAD = "        Thread(target=send_welcome_email_in_thread, args=[user]{}).start()\n"
+THREAD = "        Thread(target=welcome_in_thread, args=[user]{}).start()\n"
 IMPORT_THREAD = ("import logging\n", "import logging\nfrom threading import Thread\n")
 
 CALLBACK = """import logging
@@ -525,7 +525,7 @@ MISTAKES += [
     Variant(
         "function that is not called",
         3,
-        {SIGNALS: [(ON_COMMIT, "transaction.on_commit(lambda: send_welcome_email_in_thread)")]},
+        {SIGNALS: [(ON_COMMIT, "transaction.on_commit(lambda: welcome_in_thread)")]},
         "commit",
         "The user was committed, and the mail never came.",
     ),

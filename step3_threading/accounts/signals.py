@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 mail_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mail")
 
 
-def send_welcome_email_in_thread(user):
+def welcome_in_thread(user):
     try:
         send_welcome_email(user)
     except Exception:
@@ -40,7 +40,7 @@ def create_profile_of_new_user(instance, created, raw, **kwargs):
 def welcome_new_user(instance, created, raw, **kwargs):
     if created and not raw:
         # Queued before the commit, work could start before its row can be seen.
-        transaction.on_commit(lambda: queue(send_welcome_email_in_thread, instance), robust=True)
+        transaction.on_commit(lambda: queue(welcome_in_thread, instance), robust=True)
 
 
 @receiver(post_save, sender=Profile)
