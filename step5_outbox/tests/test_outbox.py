@@ -2,6 +2,7 @@
 
 import os
 import random
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from huey.signals import SIGNAL_INTERRUPTED
 
 from accounts import services
 from accounts.models import Profile, User
+from config.queue import LastingStorage
 from outbox import tasks
 from outbox.models import LONGEST_PAUSE, Job
 
@@ -67,6 +69,13 @@ def one_job(signed_up):
 
 def test_tasks_are_queued_even_in_debug_mode():
     assert settings.HUEY["immediate"] is False
+
+
+def test_queueing_waits_for_no_disk(tmp_path):
+    fsync = settings.HUEY["fsync"]
+    storage = LastingStorage(filename=tmp_path / "queue", fsync=fsync, create_tables=False)
+    with closing(storage):
+        assert storage.conn.execute("PRAGMA synchronous").fetchone() == (0,)  # off
 
 
 def test_page_comes_back_before_anything_slow_is_done(client, queue, work, mailoutbox):
