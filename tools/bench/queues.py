@@ -23,7 +23,7 @@ BATCH = 25
 PICKUPS = 10
 IDLE_SECONDS = 10
 KILLED_TASKS, KILLED_TASK_SECONDS = 20, 0.5
-AFTER_KILL_SECONDS = 100  # how long a lost task is waited for
+AFTER_KILL_SECONDS = 120  # how long a lost task is waited for: Celery looks every 100 s
 LIMIT = 120  # seconds that everything else may take
 OUTBOX = BY_NUMBER[5].folder
 
