@@ -16,6 +16,7 @@ from ..sites import running_site
 from ..standins import Standins
 from ..visitor import make_picture
 from .client import send_at_once, sign_up_requests
+from .floor import BARE, bare_site
 from .measuring import p95, probe, rounded
 
 BURSTS = {1: 10, 4: 5, 16: 3, 64: 2, 256: 1}  # of so many visitors: how often
@@ -107,7 +108,7 @@ def measure(bench):
                 enter(running_site(step, standins, var_dir, SIMULATED_RESIZE_SECONDS=0, **options))
             )
 
-        crowds = {}
+        crowds = {BARE: Crowd(enter(bare_site(quick, folder / BARE / "var")))}
         for step in bench.track(STEPS, "load, starting"):
             standins = quick if step.has_consumer else slow
             options = {"kind": ProductionSite}
@@ -131,7 +132,7 @@ def measure(bench):
                 continue
             answers = crowds[name].sign_up(visitors, picture)
             note(found[name][str(visitors)], answers)
-            if not name.endswith(PAGES_ALONE):
+            if name != BARE and not name.endswith(PAGES_ALONE):
                 crowds[name].settle()
         servers = compare_servers(bench, crowd, slow, picture)
     return {
