@@ -237,7 +237,7 @@ class Evidence:
         """Return whether the condition becomes true in so many seconds."""
         deadline = time.monotonic() + seconds
         while not (value := condition()) and time.monotonic() < deadline:
-            time.sleep(0.02)
+            time.sleep(0.05)
         return value
 
     def lanes(self):
