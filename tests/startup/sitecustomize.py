@@ -6,4 +6,4 @@ objects, as Python does, costs them up to a tenth of their CPU time.
 
 import gc
 
-gc.set_threshold(20_000)
+gc.set_threshold(20000)  # no "20_000": a test starts Pythons of all ages
