@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from tools import slides
 from tools.browser import NoBrowser, open_browser
 from tools.catalogue import BY_NUMBER
-from tools.sites import running_site, words
+from tools.sites import running_site
 from tools.visitor import PASSWORD, Visitor
 
 from .conftest import VisitedSite, at_both_ends
@@ -125,7 +125,6 @@ def waiting_site(started_patient_site, standins):
     standins.control(joke_failure="hang")
     yield site
     standins.control(joke_failure=None)
-    print(words(site.log), words(site.consumer_log), sep="\n")  # shown of a test that failed
     # Or what a failed test has left to do would keep the worker from the next test's work.
     wait_for(lambda: site.rows(UNDONE) == [(0,)])
 
