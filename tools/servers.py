@@ -14,9 +14,18 @@ import requests
 
 from .manage import manage
 from .ports import free_port
-from .processes import START_SECONDS, StartError, has_ended, kill, start, stop, wait_until
+from .processes import (
+    START_SECONDS,
+    STOP_SECONDS,
+    StartError,
+    has_ended,
+    kill,
+    start,
+    stop,
+    wait_until,
+)
+from .web import LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 BUCKET, ACCESS_KEY, SECRET_KEY = "pictures", "workshop", "workshop-secret"
 
 
@@ -32,7 +41,7 @@ class Part:
         self.environment = environment or dict(os.environ)
         self.port = port or free_port()
         self.log = folder / f"{name}.log"
-        self.process, self.lock = None, RLock()
+        self.process, self.lock, self.is_stopped = None, RLock(), False
 
     @property
     def address(self):
@@ -41,10 +50,11 @@ class Part:
     def start(self):
         """Start it and return when it is ready; raise StartError if that fails."""
         with self.lock:
+            if self.is_stopped:
+                raise StartError(f"{self.name} was stopped.")
             said_before = len(self.words())
             self.process = start(self.command(), self.log, **self.options())
-            is_ready = self.answers
-            wait_until(lambda: is_ready(said_before), self.process, self.name, self.log)
+        wait_until(lambda: self.answers(said_before), self.process, self.name, self.log)
 
     def options(self):
         return {"env": self.environment}
@@ -58,11 +68,12 @@ class Part:
 
     def kill(self):
         """Kill it (SIGKILL) with its children, and return when they have ended."""
-        with self.lock:
-            kill(self.process)
+        kill(self.process)
 
     def stop(self):
+        """Stop it for good."""
         with self.lock:
+            self.is_stopped = True
             if self.process:
                 with suppress(psutil.NoSuchProcess):
                     self.process.resume()  # what is suspended would not hear
@@ -90,9 +101,12 @@ class Postgres(Part):
             self.run("initdb", "--username=postgres", "--auth=trust", "--no-sync", *locale)
         super().start()
 
+    def path(self, program):
+        return shutil.which(program, path=self.programs)  # with .exe on Windows
+
     def run(self, program, *arguments):
         """Run one of PostgreSQL's programs; raise StartError if it fails."""
-        command = [self.programs / program, f"--pgdata={self.folder}", *arguments]
+        command = [self.path(program), f"--pgdata={self.folder}", *arguments]
         quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
         try:
             with self.log.open("ab") as log:
@@ -112,7 +126,7 @@ class Postgres(Part):
     def command(self):
         settings = [f"listen_addresses={LOOPBACK}", f"port={self.port}"]
         settings += ["unix_socket_directories="]  # their paths may be too long
-        return [self.programs / "postgres", "-D", self.folder, *(f"-c{s}" for s in settings)]
+        return [self.path("postgres"), "-D", self.folder, *(f"-c{s}" for s in settings)]
 
     def answers(self, _):
         import psycopg
@@ -123,13 +137,18 @@ class Postgres(Part):
             return False
         return True
 
-    def stop(self, mode="fast"):
-        """Stop it: "fast" cuts the connections, "immediate" is a crash that it recovers from."""
+    def restart(self, mode):
+        """Stop it and start it again: "fast" cuts all connections, "immediate" is a crash."""
+        self.run("pg_ctl", "stop", f"--mode={mode}", f"--timeout={START_SECONDS}")
+        self.start()
+
+    def stop(self):
         with self.lock:
+            self.is_stopped = True
             if self.is_running:
                 with suppress(StartError):
-                    self.run("pg_ctl", "stop", f"--mode={mode}", f"--timeout={START_SECONDS}")
-            super().stop()
+                    self.run("pg_ctl", "stop", "--mode=fast", f"--timeout={STOP_SECONDS}")
+        super().stop()
 
 
 class Redis(Part):
@@ -205,6 +224,13 @@ class Store(Part):
         except (BotoCoreError, ClientError):
             return False
         return True
+
+    def stop(self):
+        """Kill it: to stop takes it ten seconds, and what it holds is thrown away."""
+        with self.lock:
+            self.is_stopped = True
+            if self.process:
+                kill(self.process)
 
 
 class Process(Part):

@@ -16,7 +16,7 @@ for number in ["EMAIL_PORT", "OUTBOX_LEASE_SECONDS", "OUTBOX_MAX_ATTEMPTS"]:
     given.int(number, default=1)  # settings.py, which reads them, would not name a wrong one
 
 from .settings import *  # noqa: E402, F403
-from .settings import HUEY, INSTALLED_APPS, LOGGING, MIDDLEWARE  # noqa: E402
+from .settings import HUEY, INSTALLED_APPS, LOGGING, MIDDLEWARE, SILENCE_SECONDS  # noqa: E402
 
 INSTALLED_APPS += ["cluster"]
 ROOT_URLCONF = "config.urls_cluster"
@@ -44,8 +44,8 @@ else:  # its tables are made by: manage.py create_huey_tables
     HUEY |= {"huey_class": "huey.PostgresHuey", "dsn": HUEY_URL, "create_tables": False}
 
 client_config = Config(
-    connect_timeout=2,
-    read_timeout=5,
+    connect_timeout=SILENCE_SECONDS,
+    read_timeout=SILENCE_SECONDS,
     retries={"mode": "standard", "max_attempts": 2},
     s3={"addressing_style": "path"},
 )
