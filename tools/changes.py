@@ -45,6 +45,7 @@ CLUSTER = [
     "CLUSTER.md",
     "Dockerfile",
     "cluster/",
+    "Dockerfile.dockerignore",
     "compose.yaml",
     "config/settings_cluster.py",
     "config/urls_cluster.py",

@@ -77,8 +77,6 @@ if TIMINGS_URL:
     LOGGING["handlers"]["timings_redis"] = handler
     LOGGING["loggers"]["timing"]["handlers"].append("timings_redis")
 
-# The proxy in front must set this header itself, whatever the visitor sends.
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REDIRECT_EXEMPT = [r"^health/"]  # load balancers ask over HTTP
 if given.bool("WITHOUT_TLS", default=False):  # to try it out on one machine
     SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
