@@ -220,7 +220,9 @@ class Store(Part):
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            self.client().head_bucket(Bucket=BUCKET)
+            client = self.client()
+            client.put_object(Bucket=BUCKET, Key="ready", Body=b"")  # it reads before it writes
+            client.delete_object(Bucket=BUCKET, Key="ready")
         except (BotoCoreError, ClientError):
             return False
         return True
