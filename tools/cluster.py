@@ -247,6 +247,8 @@ class Keeper:
 
     def waiting(self):
         """Return how many users and jobs the database has."""
+        if self.state(self.cluster.database) != "runs":  # one that is paused would hold us up
+            return "PostgreSQL does not answer."
         try:
             if not self.connection or self.connection.closed:
                 options = {"connect_timeout": 2, "autocommit": True}
