@@ -175,7 +175,7 @@ def write_slow_sdist(folder):
 def make_clone(folder):
     """Return a new Clone, in a folder with a space and non-ASCII letters in its name."""
     root, wheels = folder / "Übung – 練習 1", folder / "wheels"
-    (root / "tools").mkdir(parents=True)
+    (root / "tools" / "playground").mkdir(parents=True)
     (root / "requirements").mkdir()
     wheels.mkdir()
     for name in LAUNCHER:
@@ -584,7 +584,7 @@ def test_without_a_command_it_says_what_there_is(clone, arguments):
     result = clone.run(*arguments)
     assert result.returncode == 0
     assert {"demo", "run", "test", "standins"} <= set(result.stdout.split())
-    assert len(result.stdout.splitlines()) < 24  # the lines of a terminal
+    assert len(result.stdout.splitlines()) <= 24  # the lines of a terminal
     assert not clone.venv.exists()
 
 

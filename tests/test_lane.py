@@ -183,14 +183,13 @@ def test_failed_joke_means_no_retry():
 
 
 def test_words_of_a_kill():
-    kill = Kill(zero=100)
-    assert kill.words == "being killed ..."
+    kill = Kill()
+    assert kill.words(zero=100) == "being killed ..."
     kill.at = 102.1
-    assert kill.words == "killed at 2.1 s, starting again ..."
+    assert kill.words(zero=100) == "killed at 2.1 s, starting again ..."
     kill.back_at = 103.4
-    assert kill.words == "killed at 2.1 s, back at 3.4 s"
-    kill.zero = None
-    assert kill.words == "killed, back after 1.3 s"
+    assert kill.words(zero=100) == "killed at 2.1 s, back at 3.4 s"
+    assert kill.words() == "killed, back after 1.3 s"
 
 
 def test_site_that_does_not_start_again_ends_its_lane():
@@ -200,7 +199,7 @@ def test_site_that_does_not_start_again_ends_its_lane():
     kill = Kill()
     kill.run(SimpleNamespace(kill=lambda: None, start_again=fail))
     assert kill.is_over
-    assert kill.words == "killed, and not started again: step4_huey: the consumer did not start."
+    assert kill.words() == "killed, and not started again: step4_huey: the consumer did not start."
     lane = lane_of(4, *BACK, answer=True)
     lane.kills.append(kill)
     assert lane.look()

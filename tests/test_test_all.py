@@ -101,6 +101,7 @@ def test_last_lines_count_all_tests_and_name_the_sessions_that_failed(tmp_path, 
     assert test_all.run(sessions, environment) == [sessions[0], sessions[2]]
     output = capfd.readouterr().out
     assert "one: 100 %" in output
+    assert "two: 1 passed, 1 skipped in" in output
     assert "AssertionError: assert 'wanted' == 'got'" in output
     assert "unrecognized arguments: --no-such-option" in output
     last = ["Failed: one", "Failed: three", "2 passed, 2 failed, 1 skipped"]

@@ -868,7 +868,7 @@ MISTAKES += [
         4,
         {
             SETTINGS: [
-                ('"huey.SqliteHuey"', '"huey.MemoryHuey"'),
+                ('"config.queue.LastingHuey"', '"huey.MemoryHuey"'),
                 ('    "filename": VAR_DIR / "huey.sqlite3",\n', ""),
             ]
         },

@@ -102,9 +102,8 @@ class Migration(migrations.Migration):
     ]
 """
 TASK_IMPORTS = (
-    "from huey.contrib.djhuey import db_task\n",
-    "from django.core.mail import send_mail\nfrom huey import crontab\n"
-    "from huey.contrib.djhuey import db_periodic_task, db_task\n",
+    "from django.core.management import call_command\n",
+    "from django.core.mail import send_mail\nfrom django.core.management import call_command\n",
 )
 LAST_TASK = (
     '    services.resize_profile_image(Profile.objects.select_related("user").get(user=user_id))\n'
@@ -421,10 +420,11 @@ MISTAKES = {
 
 # Redis
 
-SQLITE = """    "huey_class": "huey.SqliteHuey",
-    "name": "signup",
-    "filename": VAR_DIR / "huey.sqlite3",
-"""
+SQLITE = (
+    '    "huey_class": "config.queue.LastingHuey",'
+    "  # makes a new queue when its file is lost or damaged\n"
+    '    "filename": VAR_DIR / "huey.sqlite3",\n'
+)
 REDIS = """    "huey_class": "huey.{}",
     "name": "signup",
     "url": {},

@@ -105,13 +105,15 @@ def pack(wheels, path):
 
 def sources():
     """Yield the repository's files, without what .gitignore names."""
-    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     ignored += [".git", f"{WHEELS.name}-*"]  # those that are being downloaded
-
-    def is_kept(name):
-        return not any(fnmatch.fnmatch(name, pattern) for pattern in ignored)
-
     for folder, folders, files in os.walk(ROOT):
+        # A pattern that begins with a slash is for the root alone.
+        patterns = [line.strip("/") for line in ignored if line[:1] != "/" or Path(folder) == ROOT]
+
+        def is_kept(name, patterns=patterns):
+            return not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
         folders[:] = sorted(filter(is_kept, folders))
         yield from (Path(folder, name) for name in sorted(filter(is_kept, files)))
 

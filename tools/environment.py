@@ -164,7 +164,7 @@ def make_venv():
         elif path not in (GUARD, LOG):
             path.unlink()
     try:
-        logged([BASE, "-m", "venv", VENV], "Making .venv (5 to 30 seconds)")
+        logged([BASE, "-m", "venv", VENV], "Making .venv")
     except CannotPrepare:  # Debian's Python has no ensurepip without its package python3-venv
         logged([BASE, "-m", "venv", "--without-pip", VENV])
 
@@ -186,7 +186,7 @@ def install(locks, source):
             logged([*fetch, *network], f"Downloading {' and '.join(locks)} (about {size} MB)")
         STAMP.unlink()
         offline = ["--progress-bar=off", "--no-index", f"--find-links={wheels}", "--no-user"]
-        logged([*pip, "install", *offline, *pinned], "Installing (5 to 30 seconds)")
+        logged([*pip, "install", *offline, *pinned], "Installing")
 
 
 def taken(fetch, source):

@@ -21,7 +21,7 @@ from .catalogue import BY_NUMBER, find_step
 from .test_all import left_out
 
 PATTERNS = ["accounts/*.py", "outbox/*.py"]
-SECONDS = 600  # that a run of the tests may take: a change that makes them wait is noticed, too
+SECONDS = 300  # that a run of the tests may take: a change that makes them wait is noticed, too
 AT_ONCE = 2
 OTHERS = {
     ast.And: ast.Or,

@@ -165,7 +165,7 @@ def files(step, paths):
 def run(sessions, environment):
     """Run the sessions, two at once; print how they go and their counts; return those that failed.
 
-    Each keeps its output to itself until it has ended: what failed is to be read in one piece.
+    Of what passed, only the last line is shown; what failed is to be read whole, in one piece.
     """
     waiting, active, failed = list(sessions), [], []
     totals = {"passed": 0, "failed": 0, "skipped": 0}
@@ -185,9 +185,12 @@ def run(sessions, environment):
                 counts = session.counts()
                 for outcome, count in counts.items():
                     totals[outcome] += count
+                said = session.output()
                 if session.process.returncode:
                     failed.append(session)
-                print(f"\n{session.name}\n{session.output()}", flush=True)
+                    print(f"\n{session.name}\n{said}", flush=True)
+                else:
+                    print(f"{session.name}: {said.splitlines()[-1]}", flush=True)
     for session in failed:
         print(f"Failed: {session.name}")
     print(summary(totals))

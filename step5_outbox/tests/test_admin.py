@@ -51,6 +51,7 @@ def test_job_is_shown_and_cannot_be_changed(admin_client, given_up):
 
 def test_what_was_given_up_starts_again_and_is_done(admin_client, given_up, queue, mailoutbox):
     assertContains(start_again(admin_client), "Started again: 2.")
+    assert set(Job.objects.values_list("attempts", flat=True)) == {0}  # all of them once more
     run_all(queue)
     profile = Profile.objects.get(user=given_up)
     assert (profile.picture_state, profile.welcome_state) == ("done", "done")

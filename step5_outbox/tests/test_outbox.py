@@ -170,6 +170,21 @@ def test_mail_that_was_not_sent_is_tried_again_after_growing_pauses(one_job, que
     assert len(queue.scheduled()) == 4  # a task for each pause
 
 
+def test_failure_is_in_the_workers_log(one_job, queue, broken_mail, caplog):
+    tasks.run_next()
+    run_all(queue)
+    [record] = [record for record in caplog.records if record.name == "huey"]
+    assert record.levelname == "ERROR"
+    assert "mail server asleep" in record.exc_text
+
+
+def test_new_job_calls_for_one_worker_and_that_one_for_no_other(one_job, queue):
+    tasks.run_next()
+    queue.execute(queue.dequeue())
+    assert work_to_do() == []
+    assert queue.pending() == []
+
+
 def test_pauses_have_a_limit(one_job):
     Job.objects.update(attempts=18)
     assert Job.objects.claim("mine").failed("refused") == LONGEST_PAUSE
@@ -197,6 +212,25 @@ def test_mail_that_is_refused_too_often_is_given_up(one_job, queue, broken_mail)
     repair()
     assert queue.pending() == []
     assert Profile.objects.get().welcome_error == "mail server asleep"
+
+
+@pytest.mark.parametrize(
+    ("work", "error", "done_at"),
+    [
+        ("welcome", "welcome_error", "welcome_sent_at"),
+        ("picture", "picture_error", "picture_resized_at"),
+    ],
+)
+def test_only_an_owner_whose_work_is_not_done_is_told_that_it_was_given_up(
+    signed_up, work, error, done_at
+):
+    bystander = User.objects.create_user("grace", "grace@example.com").profile
+    late = User.objects.create_user("alan", "alan@example.com").profile
+    Profile.objects.filter(pk=late.pk).update(**{done_at: timezone.now()})
+    for profile in [signed_up, late]:
+        Job.objects.create(work=work, key=profile.user_id).give_up("too often")
+    told = {profile: getattr(profile, error) for profile in Profile.objects.all()}
+    assert told == {signed_up: "too often", bystander: "", late: ""}
 
 
 def test_picture_that_cannot_be_decoded_is_not_tried_again(signed_up, queue):
@@ -316,8 +350,9 @@ def test_picture_that_kills_its_workers_says_so_on_the_page(signed_up):
 def test_interrupted_job_is_handed_back(one_job, queue):
     tasks.run_next()
     task = queue.dequeue()
-    assert Job.objects.claim(task.id)
+    interrupted = Job.objects.claim(task.id)
     queue._emit(SIGNAL_INTERRUPTED, task)
+    interrupted.done()  # too late: it is anybody's now
     assert Job.objects.claim("alive")
 
 

@@ -17,7 +17,7 @@ from ..catalogue import ROOT
 from ..ports import free_port
 from ..processes import StartError, kill
 from ..sites import Site, words
-from ..timings import TimingLog
+from ..timings import TimingLog, pieces_of_work
 from .workers import CountingStandins, Workers
 
 LIMIT = 60  # seconds, for what hangs and does not say so: a start, an experiment
@@ -197,6 +197,8 @@ class Evidence:
                 return {"problem": str(error)}
             result = self.try_out("sign_up", settle=False) | {"problem": ""}
             self.wait_for(lambda: self.is_done(result), WORK_SECONDS)
+            # A mail arrives before the worker has noted that it was sent.
+            self.wait_for(lambda: self.has_ended(result), MAIL_SECONDS)
             self.site.kill()
             result |= {"mails": self.mails(result["email"]), "log": words(self.site.consumer_log)}
             self.results["consumer", ""] = result | {"is_resized": self.is_resized(result)}
@@ -219,6 +221,9 @@ class Evidence:
     def is_resized(self, result):
         events = [r["event"] for r in self.records(result) if r["end"] and not r["error"]]
         return "resize picture" in events
+
+    def has_ended(self, result):
+        return all(piece["end"] for piece in pieces_of_work(self.records(result)))
 
     def records(self, result):
         """Return the timing log's records of an experiment's user."""
