@@ -19,14 +19,7 @@ COMMANDS = {
     "reset": ("playground.reset", ["workshop.txt"], "start the stage again, and keep a backup"),
     "test": (
         "test_all",
-        [
-            "workshop.txt",
-            "tests.txt",
-            "browser.txt",
-            "notebooks.txt",
-            "cluster.txt",
-            "servers.txt",
-        ],
+        ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt", "cluster.txt", "servers.txt"],
         "run every test, or those of one step",
     ),
     "notebooks": (
@@ -39,7 +32,7 @@ COMMANDS = {
     "cluster": (
         "cluster",
         ["workshop.txt", "cluster.txt", "servers.txt"],
-        "run step 5 on PostgreSQL, Redis and a store, with several servers, to break it",
+        "run step 5 on PostgreSQL, Redis and a store, and break it",
     ),
     "losses": ("losses", ["workshop.txt"], "stop each step with work under way; count the losses"),
     "record": ("record", ["workshop.txt"], "record anew what the notebooks plot"),

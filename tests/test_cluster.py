@@ -103,9 +103,9 @@ def test_containers_find_each_other_and_one_consumer_is_periodic():
     assert hosts | set(proxied) | set(services["web-1"]["depends_on"]) <= set(services)
     consumers = [s["command"] for s in step.values() if "run_huey" in s.get("command", "")]
     assert len([c for c in consumers if "--no-periodic" not in c]) == 1
-    settings = (STEP.folder / "config/settings_cluster.py").read_text(encoding="utf-8")
-    boto = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    assert [name for name in set(environment) - boto if f'"{name}"' not in settings] == []
+    paths = [STEP.folder / "config" / name for name in ["settings.py", "settings_cluster.py"]]
+    read = set(re.findall(r'"(\w+)"', "".join(path.read_text("utf-8") for path in paths)))
+    assert set(environment) - {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= read
 
 
 def test_image_runs_as_no_root_what_there_is():
@@ -126,19 +126,37 @@ def test_image_runs_as_no_root_what_there_is():
 
 
 def test_variable_that_is_missing_or_wrong_is_named_in_one_line(tmp_path):
-    wrong = {"DATABASE_URL": "sqlite:///db", "HUEY_URL": "amqp://queue", "HUEY_WORKERS": "two"}
-    wrong |= {"MEDIA_URL": "/media/", "EMAIL_PORT": "smtp", "OUTBOX_LEASE_SECONDS": "1 min"}
-    cases = [(name, "") for name in GIVEN if name != "DJANGO_SETTINGS_MODULE"] + [*wrong.items()]
-    result = run(
-        [sys.executable, "-c", TRY], tmp_path, input=json.dumps([dict([case]) for case in cases])
-    )
-    for (name, _), line in zip(cases, result.stdout.splitlines(), strict=True):
-        assert re.fullmatch(rf"settings_cluster: .*\b{name}\b.*", line)
+    settings = (STEP.folder / "config/settings.py").read_text(encoding="utf-8")
+    numbers = re.findall(r'env\.(?:int|float)\("(\w+)"', settings)
+    cases = [(name, "") for name in GIVEN if name != "DJANGO_SETTINGS_MODULE"]
+    cases += [(name, "5 s") for name in [*numbers, "HUEY_WORKERS", "HEALTH_LATE_SECONDS"]]
+    cases += [(name, "no") for name in ["EMAIL_USE_TLS", "WITHOUT_TLS"]]
+    cases += [("DATABASE_URL", "sqlite:///db"), ("DATABASE_URL", "postgres://u:se/cret@db/signup")]
+    cases += [
+        ("HUEY_URL", "amqp://queue"),
+        ("HUEY_URL", "redis://queue:0"),
+        ("MEDIA_URL", "/media"),
+    ]
+    cases += [("SILENCE_SECONDS", "0"), ("OUTBOX_LEASE_SECONDS", "1.5"), ("HUEY_WORKERS", "-1")]
+    lines = tried(tmp_path, cases)
+    for (name, _), line in zip(cases, lines, strict=True):
+        assert re.fullmatch(rf"settings_cluster: {name} is (missing|wrong: .*)\.", line)
+        assert "se" not in line.split() and "cret" not in line  # the password
+    empty = [(name, "") for name in [*numbers, "HUEY_WORKERS", "MEDIA_URL", "WITHOUT_TLS"]]
+    assert set(tried(tmp_path, empty)) == {"fine"}
+
+
+def tried(folder, cases):
+    """Return how the settings end with each variable: the line that is printed, or "fine"."""
+    given = json.dumps([dict([case]) for case in cases])
+    result = run([sys.executable, "-c", TRY], folder, input=given)
+    assert result.stderr == ""
+    return result.stdout.splitlines()
 
 
 def test_process_without_its_variables_ends_with_that_line(tmp_path):
     result = run(manage("migrate"), tmp_path, env={"MEDIA_BUCKET": ""})
-    line = "settings_cluster: Set the MEDIA_BUCKET environment variable\n"
+    line = "settings_cluster: MEDIA_BUCKET is missing.\n"
     assert (result.returncode, result.stderr) == (1, line)
 
 

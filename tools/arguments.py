@@ -50,7 +50,7 @@ def needed(name, options):
         return list(dict.fromkeys(lock for each in options.commands for lock in COMMANDS[each][1]))
     spared = []
     if name == "test" and options.step:
-        spared = ["browser.txt", "notebooks.txt"]
+        spared = ["browser.txt", "notebooks.txt", "cluster.txt", "servers.txt"]
     if name == "notebooks" and options.update is not None:
         spared = ["jupyterlab.txt"]
     return [lock for lock in locks if lock not in spared]
@@ -272,6 +272,26 @@ def copy_down(parser):
     What was edited is what differs from the last commit. Nothing is written if a copy that an edit
     would replace was itself edited, differently.
     """
+
+
+@describes("cluster")
+def cluster(parser):
+    """Run step 5 as it runs on several machines, on this one; or break a part of what runs."""
+    parser.epilog = """examples, in a second terminal:
+  python workshop.py cluster kill consumer-1     SIGKILL; it is started again after 5 seconds
+  python workshop.py cluster pause postgres      it answers nobody, until:
+  python workshop.py cluster resume postgres
+"""
+    parser.add_argument("action", nargs="?", choices=["kill", "pause", "resume"])
+    parser.add_argument("part", nargs="?", default="", help="its name in the first terminal")
+    parser.add_argument(
+        "--back-after",
+        type=float,
+        default=5,
+        metavar="SECONDS",
+        help="when a part that died is started again (5)",
+    )
+    add_base_port(parser, "the inbox listens 10 above it, the web servers 31 and 32")
 
 
 @describes("losses")

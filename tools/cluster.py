@@ -1,6 +1,5 @@
 """Step 5 as it runs on several machines, on this one: servers, web servers and consumers."""
 
-import argparse
 import json
 import os
 import platform
@@ -21,6 +20,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from .arguments import parse
 from .catalogue import ROOT, STEPS
 from .manage import manage_once, migrate, step_environment
 from .processes import StartError, check_port_is_free, family
@@ -35,11 +35,6 @@ LIMITS = {"OUTBOX_LEASE_SECONDS": "15", "SILENCE_SECONDS": "3", "CONVERSATION_SE
 COUNTS = """SELECT (SELECT count(*) FROM accounts_user), count(due_at), count(*) - count(due_at)
             FROM outbox_job"""
 STEP = next(step for step in STEPS if step.has_outbox)
-EXAMPLES = """examples, in a second terminal:
-  python workshop.py cluster kill consumer-1     SIGKILL; it is started again after 5 seconds
-  python workshop.py cluster pause postgres      it answers nobody, until:
-  python workshop.py cluster resume postgres
-"""
 NO_STORE = (
     "No S3-compatible store comes in a package for a Mac with an Intel processor."
     " step5_outbox/compose.yaml has one, with Docker."
@@ -48,7 +43,7 @@ NO_STORE = (
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    options = parse(arguments)
+    options = parse("cluster", arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(highlight=False)
     try:
@@ -62,35 +57,6 @@ def main(arguments=None):
     except KeyboardInterrupt:
         console.print("Stopped.")
     return 0
-
-
-def parse(arguments):
-    parser = argparse.ArgumentParser(
-        prog="workshop.py cluster",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("action", nargs="?", choices=["kill", "pause", "resume"])
-    parser.add_argument("part", nargs="?", help="its name in the first terminal's table")
-    parser.add_argument(
-        "--base-port",
-        type=int,
-        default=8000,
-        metavar="PORT",
-        help="the web servers listen 31 and 32 above it, the inbox 10 (8000)",
-    )
-    parser.add_argument(
-        "--back-after",
-        type=float,
-        default=5,
-        metavar="SECONDS",
-        help="when a part that died is started again (5)",
-    )
-    options = parser.parse_args(arguments)
-    if options.action and not options.part:
-        parser.error(f"{options.action} what? For example: {options.action} consumer-1")
-    return options
 
 
 def notes(base_port):

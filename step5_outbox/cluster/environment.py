@@ -1,31 +1,59 @@
+"""What the environment says. A variable that is missing or wrong ends the process in one line."""
+
 import os
 import sys
 from urllib.parse import urlsplit
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
+
+def given(name, default=None, kind=str):
+    """Return what `kind` makes of the variable's text, or the default without one."""
+    text = os.environ.get(name)
+    if not text:
+        os.environ.pop(name, None)  # an empty one is missing, for settings.py, too
+        if default is None:
+            sys.exit(f"settings_cluster: {name} is missing.")
+        return default
+    try:
+        return kind(text)
+    except ValueError as error:
+        sys.exit(f"settings_cluster: {name} is wrong: {error}.")
 
 
-class Environment(environ.Env):
-    """The environment; a variable that is missing or wrong ends the process with one line.
+def check_what_settings_read():
+    """End the process where settings.py would, which does not say which variable is wrong."""
+    for name in ["SECRET_KEY", "ALLOWED_HOSTS", "EMAIL_HOST"]:
+        given(name)
+    for name in ["EMAIL_PORT", "OUTBOX_LEASE_SECONDS", "OUTBOX_MAX_ATTEMPTS"]:
+        given(name, 1, above_0(int))
+    for name in ["SILENCE_SECONDS", "CONVERSATION_SECONDS"]:
+        given(name, 1, above_0(float))
+    given("SIMULATED_RESIZE_SECONDS", 0, float)
 
-    An empty one is missing.
-    """
 
-    ENVIRON = {name: value for name, value in os.environ.items() if value}
+def switch(text):
+    if text not in ["on", "off"]:
+        raise ValueError("it must be on or off")
+    return text == "on"
 
-    def get_value(self, var, *args, **kwargs):
+
+def above_0(kind):
+    def number(text):
+        if not kind(text) > 0:
+            raise ValueError("it must be above 0")
+        return kind(text)
+
+    return number
+
+
+def address(*schemes):
+    def url(text):
         try:
-            return super().get_value(var, *args, **kwargs)
-        except ImproperlyConfigured as error:
-            sys.exit(f"settings_cluster: {error}")
-        except ValueError:
-            sys.exit(f"settings_cluster: {var} is wrong: {self.ENVIRON[var]!r}")
+            parts = urlsplit(text)
+            is_right = parts.scheme in schemes and parts.hostname and parts.port != 0
+        except ValueError:  # whose text may show a part of a password
+            is_right = False
+        if not is_right:
+            raise ValueError(f"it must begin with {schemes[0]}:// and a host")
+        return text
 
-    def address(self, var, *schemes, **options):
-        """Return the variable's URL, which must have one of these schemes and name a host."""
-        url = self(var, **options)
-        parts = urlsplit(url)
-        if url and (parts.scheme not in schemes or not parts.netloc):
-            sys.exit(f"settings_cluster: {var} is wrong: it must begin with {schemes[0]}://")
-        return url
+    return url

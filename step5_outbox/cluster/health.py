@@ -63,7 +63,8 @@ def work(request):
     found, errors = look(oldest_due, last_beat)
     if found.get("oldest_due", 0) > settings.HEALTH_LATE_SECONDS:
         errors["late"] = f"a job has been due for {found['oldest_due']:.0f} s"
-    if "last_beat" in found and not (found["last_beat"] or LATEST_BEAT) < LATEST_BEAT:
+    beat = found.get("last_beat", 0)  # a broker that does not answer is an error of its own
+    if beat is None or beat > LATEST_BEAT:
         errors["consumer"] = "no consumer with periodic tasks is alive"
     return answer(request, found, errors)
 
