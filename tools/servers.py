@@ -15,7 +15,6 @@ import requests
 from .manage import manage
 from .ports import free_port
 from .processes import (
-    START_SECONDS,
     STOP_SECONDS,
     StartError,
     has_ended,
@@ -136,11 +135,6 @@ class Postgres(Part):
         except psycopg.OperationalError:
             return False
         return True
-
-    def restart(self, mode):
-        """Stop it and start it again: "fast" cuts all connections, "immediate" is a crash."""
-        self.run("pg_ctl", "stop", f"--mode={mode}", f"--timeout={START_SECONDS}")
-        self.start()
 
     def stop(self):
         with self.lock:
