@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from shutil import which
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -20,8 +22,9 @@ from tools.catalogue import ROOT, STEPS
 from tools.manage import manage
 from tools.ports import reserved_ports
 from tools.processes import StartError, stop
-from tools.servers import ACCESS_KEY, BUCKET, SECRET_KEY
+from tools.servers import ACCESS_KEY, BUCKET, SECRET_KEY, Consumer, SkewedConsumer
 from tools.visitor import Visitor, make_picture
+from tools.wire import wired
 
 LIMIT = 150  # seconds, for what never happens
 
@@ -68,6 +71,26 @@ for case in json.load(sys.stdin):
         print("fine")
     except SystemExit as error:
         print(error)
+"""
+
+# Prints how PostgreSQL finds the jobs that are due, among 100,000 that are not.
+PLANS = """
+from django.conf import settings
+from django.db import connection, transaction
+from outbox.models import Job
+from outbox.tasks import BATCH
+
+with transaction.atomic():
+    connection.cursor().execute(
+        "INSERT INTO outbox_job (work, key, due_at, attempts, claim, error) "
+        "SELECT 'welcome', '', now() + interval '5 minutes', 0, '', '' "
+        "FROM generate_series(1, 100000);"
+        "ANALYZE outbox_job"
+    )
+    for work in settings.OUTBOX_WORK:
+        for jobs in [Job.objects.due(work, seconds=60)[:BATCH], Job.objects.due(work)[:1]]:
+            print(jobs.explain().replace("\\n", " "))
+    transaction.set_rollback(True)
 """
 
 
@@ -218,6 +241,9 @@ class RunningCluster:
             self.connection = psycopg.connect(address, connect_timeout=2, autocommit=True)
         return self.connection.execute(query).fetchall()
 
+    def environment_of(self, name):
+        return psutil.Process(self.noted()[name]["process"]).environ()
+
     def sign_up(self, count, webs=("web-1", "web-2")):
         """Sign users up with a picture, at both web servers in turn."""
         for number in range(count):
@@ -233,9 +259,9 @@ class RunningCluster:
     def wait_until_all_is_done(self):
         # What has failed some times may pause for half a minute before its next try.
         wait_for(lambda: self.rows("SELECT count(*) FROM outbox_job") == [(0,)])
-        done = "welcome_sent_at IS NOT NULL AND picture_resized_at IS NOT NULL"
-        count = self.rows(f"SELECT count(*) FROM accounts_profile WHERE {done}")
-        assert count == [(len(self.visitors),)]
+        resized = "(picture = '' OR picture_resized_at IS NOT NULL)"
+        done = f"FROM accounts_profile WHERE welcome_sent_at IS NOT NULL AND {resized}"
+        assert self.rows(f"SELECT count(*) {done}") == [(len(self.visitors),)]
 
     def mails(self):
         """Return how many mails went to each visitor."""
@@ -346,13 +372,74 @@ def test_store_that_hangs_and_dies_loses_nothing(cluster):
     cluster.wait_until_all_is_done()
 
 
-def test_visitors_of_a_killed_web_server_go_to_the_other(cluster):
-    cluster.sign_up(1, ["web-1"])
+def test_visitors_of_killed_web_servers_are_still_logged_in(cluster):
+    cluster.sign_up_and_begin(1)
     [visitor] = cluster.visitors[-1:]
     cluster.signal("kill", "web-1")
     visitor.url = cluster.url("web-2")
     assert visitor.username in visitor.get("/").text
+    cluster.kill_and_await("web-1", "web-2")
+    assert visitor.username in visitor.get("/").text
     cluster.wait_until_all_is_done()
+
+
+def test_consumer_that_is_cut_off_and_comes_back_changes_nothing(cluster, tmp_path):
+    with wired(cluster.environment_of("consumer-2")) as (wires, environment):
+        cut_off = Consumer(STEP, "cut-off", tmp_path, environment, is_first=False)
+        cluster.signal("pause", *CONSUMERS)
+        try:
+            cut_off.start()
+            cluster.sign_up_and_begin(1)
+            for wire in wires:
+                wire.cut()
+            cluster.signal("resume", *CONSUMERS)
+            cluster.kill_and_await("consumer-1")  # its start repairs, as its next minute would
+            cluster.wait_until_all_is_done()
+            before = cluster.rows(PROFILES)
+            for wire in wires:
+                wire.mend()
+            wait_for(lambda: "Error" in cut_off.words())  # it has noticed
+            cluster.sign_up(1)
+            cluster.wait_until_all_is_done()
+            assert set(before) <= set(cluster.rows(PROFILES))
+        finally:
+            cut_off.stop()
+
+
+@pytest.mark.skipif(not which("faketime"), reason="needs faketime, a package of Debian")
+def test_clock_two_minutes_ahead_ends_leases_early_and_loses_nothing(cluster, tmp_path):
+    environment = cluster.environment_of("consumer-2")
+    ahead = SkewedConsumer(STEP, "ahead", tmp_path, environment, seconds=120)
+    cluster.sign_up_and_begin(1)
+    cluster.signal("pause", *CONSUMERS)
+    try:
+        ahead.start()
+        cluster.wait_until_all_is_done()
+        before = cluster.rows(PROFILES)
+        cluster.signal("resume", *CONSUMERS)  # who believe that the work is theirs
+        cluster.sign_up(1)
+        cluster.wait_until_all_is_done()
+        assert set(before) <= set(cluster.rows(PROFILES))
+    finally:
+        ahead.stop()
+
+
+def test_sign_ups_of_a_crowd_all_succeed(cluster):
+    crowd = [Visitor(cluster.url(f"web-{n % 2 + 1}"), f"ada-{uuid4().hex[:8]}") for n in range(128)]
+    with ThreadPoolExecutor(len(crowd)) as threads:
+        answers = list(threads.map(Visitor.sign_up, crowd))
+    assert {answer.status_code for answer in answers} == {302}
+    cluster.visitors += crowd
+    cluster.wait_until_all_is_done()
+
+
+def test_repair_reads_what_is_due_of_100_000_jobs(cluster):
+    command = manage("shell", "--verbosity=0", f"--command={PLANS}")
+    plans = run(command, "", env=cluster.environment_of("web-1")).stdout.splitlines()
+    assert len(plans) == 4
+    assert [
+        plan for plan in plans if not re.match("Limit.*Index Scan using outbox_job_due", plan)
+    ] == []
 
 
 def test_in_all_that_each_mail_went_out_and_each_file_belongs_to_somebody(cluster):

@@ -275,3 +275,15 @@ class Consumer(Process):
 
     def answers(self, said_before):
         return "consumer started" in self.words()[said_before:]
+
+
+class SkewedConsumer(Consumer):
+    """A consumer with periodic tasks whose clock is so many seconds ahead (Debian's faketime)."""
+
+    def __init__(self, *args, seconds, **options):
+        super().__init__(*args, **options, is_first=True)
+        self.environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"  # or no wait of a thread would end
+        self.offset = f"{seconds:+}s"
+
+    def command(self):
+        return ["faketime", "-m", "-f", self.offset, *super().command()]
