@@ -4,6 +4,7 @@ It reads one call a line, `["queue", 1000]`, and answers with a line of JSON eac
 """
 
 import json
+import logging
 import sys
 import time
 from uuid import uuid4
@@ -73,6 +74,7 @@ def hashes(count):
 
 CALLS = {call.__name__: call for call in [queue, drain, sign_up, work, repair, flush, hashes]}
 settings.DEBUG = False  # or Django would keep each query
+logging.disable(logging.INFO)
 print(json.dumps("ready"), flush=True)
 for line in sys.stdin:
     name, *arguments = json.loads(line)

@@ -89,7 +89,8 @@ def queues(console, standins, size):
         for part in [*cluster.webs, *cluster.consumers]:
             part.stop()
         for name, environment in environments(cluster, standins, folder).items():
-            found[name] = queue_figures(environment, folder / name, size)
+            parts = cluster.servers if name == "Redis" else []
+            found[name] = queue_figures(environment, folder / name, parts, size)
             console.print(f"{name}: {json.dumps(found[name])}", soft_wrap=True)
     return found
 
@@ -103,7 +104,8 @@ def environments(cluster, standins, folder):
     return {"SQLite": sqlite, "Redis": cluster.environment, "PostgreSQL": on_postgres}
 
 
-def queue_figures(environment, folder, size):
+def queue_figures(environment, folder, parts, size):
+    """Return the figures of one queue; with `parts`, what a job takes of each one's processor."""
     folder.mkdir()
     calls, jobs = max(20, int(2000 * size)), max(4, int(48 * size))
     with probe(environment) as ask:
@@ -115,6 +117,7 @@ def queue_figures(environment, folder, size):
             "jobs": jobs,
             "calls_a_second": {},
             "jobs_a_second": {},
+            "cpu_of_a_job": {},
         }
         for count in CONSUMERS:
             with running_consumers(count, folder / str(count), environment) as consumers:
@@ -123,7 +126,10 @@ def queue_figures(environment, folder, size):
                 figures["calls_a_second"][count] = calls / ask("drain")
                 with paused(*consumers):
                     ask("sign_up", jobs)
+                    before = {part.name: cpu(part) for part in parts}
                 figures["jobs_a_second"][count] = jobs / ask("work")
+                for part in parts:
+                    figures["cpu_of_a_job"][part.name] = (cpu(part) - before[part.name]) / jobs
     return figures
 
 
@@ -204,8 +210,8 @@ def pages(console, standins, size):
             consumer.stop()
         with probe(cluster.environment) as ask:
             found["hash"] = ask("hashes", 20)
-        before = cpu(cluster.webs), cpu([cluster.database])
-        total = 0
+        parts = [*cluster.webs, *cluster.servers]
+        before, total = {part.name: cpu(part) for part in parts}, 0
         for servers in [1, 2]:
             found["seconds"][servers], found["a_second"][servers] = {}, {}
             urls = [web.url for web in cluster.webs[:servers]]
@@ -220,8 +226,7 @@ def pages(console, standins, size):
                     f"{visitors} visitors, {servers} web servers: {median(seconds):.3f} s, "
                     f"{count / whole:.1f} a second, {errors} errors"
                 )
-        used = cpu(cluster.webs) - before[0], cpu([cluster.database]) - before[1]
-        found["cpu"] = {"web": used[0] / total, "postgres": used[1] / total}
+        found["cpu"] = {part.name: (cpu(part) - before[part.name]) / total for part in parts}
         seconds, errors, _ = crowd([web.url for web in cluster.webs], 128, 128)
         found["at_once"] = {"visitors": 128, "errors": errors, "longest": max(seconds)}
         found["bytes"] = bytes_a_sign_up(cluster, total + 128)
@@ -255,9 +260,9 @@ def crowd(urls, visitors, count):
     return [s for seconds, _ in results for s in seconds], sum(e for _, e in results), whole
 
 
-def cpu(parts):
-    """Return the seconds of a processor that the parts have used so far."""
-    times = [member.cpu_times() for part in parts for member in family(part.process)]
+def cpu(part):
+    """Return the seconds of a processor that the part has used so far, with its children."""
+    times = [member.cpu_times() for member in family(part.process)]
     return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
 
@@ -356,6 +361,7 @@ class Run:
             "refused": len(self.visitors) - len(self.accepted),
             "seconds": self.done_at - self.since,
             "mails_twice": sum(mails.count(email) > 1 for email in self.accepted),
+            "most_mails": max(mails.count(email) for email in self.accepted),
             "lost": sum(not {email} <= done & set(mails) for email in self.accepted),
         }
 
