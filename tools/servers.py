@@ -12,6 +12,7 @@ from threading import RLock
 import psutil
 import requests
 
+from .catalogue import ROOT
 from .manage import manage
 from .ports import free_port
 from .processes import (
@@ -282,7 +283,11 @@ class SkewedConsumer(Consumer):
 
     def __init__(self, *args, seconds, **options):
         super().__init__(*args, **options, is_first=True)
-        self.environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"  # or no wait of a thread would end
+        self.environment |= {
+            "DJANGO_SETTINGS_MODULE": "tools.skewed_settings",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # or no thread's wait would end
+            "PYTHONPATH": str(ROOT),
+        }
         self.offset = f"{seconds:+}s"
 
     def command(self):
