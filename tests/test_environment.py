@@ -333,7 +333,7 @@ def test_environment_made_by_hand_is_left_alone(clone):
 
 def test_no_network_ends_in_one_line_and_leaves_the_other_commands_working(ready, no_network):
     (ready.root / "tools" / "test_all.py").touch()
-    for lock in ["tests.txt", "browser.txt", "notebooks.txt"]:
+    for lock in ["tests.txt", "browser.txt", "notebooks.txt", "cluster.txt", "servers.txt"]:
         (ready.lock.parent / lock).write_text("absent==1.0\n")
     result = ready.run("test", **no_network)
     assert result.returncode == 1

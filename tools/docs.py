@@ -30,6 +30,7 @@ PAGES = [
     "INSTRUCTOR.md",
     "PRODUCTION.md",
     "SLIDES.md",
+    "step5_outbox/CLUSTER.md",
     "examples/django_tasks/README.md",
 ]
 

@@ -37,6 +37,8 @@ MEGABYTES = {
     "browser.txt": 54,
     "notebooks.txt": 60,
     "jupyterlab.txt": 31,
+    "cluster.txt": 22,
+    "servers.txt": 63,
 }
 NO_PIP = (
     f"{BASE} lacks venv, ensurepip or a recent pip: on Debian and Ubuntu 'sudo apt install "
