@@ -39,6 +39,17 @@ def pytest_collection_modifyitems(items):
     return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Show, of a test that failed, the last lines that its sites wrote."""
+    report = yield
+    if report.failed:
+        sites = [value for value in item.funcargs.values() if isinstance(value, Site)]
+        logs = {log for site in sites for log in [site.log, site.consumer_log]}
+        report.sections += [(log.name, words(log)[-3_000:]) for log in logs if words(log)]
+    return report
+
+
 class VisitedSite(Site):
     """A step that runs: a real server, a real consumer if it has one, and what tests ask of it."""
 

@@ -359,8 +359,8 @@ MISTAKES = [
 
 # Stage 3
 
-SUBMIT = "        mail_threads.submit(send_welcome_email_in_thread, user)\n"
-IN_THREAD = """def send_welcome_email_in_thread(user):
+SUBMIT = "        mail_threads.submit(task, user)\n"
+IN_THREAD = """def welcome_in_thread(user):
     try:
         send_welcome_email(user)
     except Exception:
@@ -368,9 +368,10 @@ IN_THREAD = """def send_welcome_email_in_thread(user):
     finally:
         connection.close()  # each thread has its own; Django closes only those of requests
 """
-ON_COMMIT = "transaction.on_commit(lambda: queue_welcome_email(instance), robust=True)"
+CALL = "queue(welcome_in_thread, instance)"
+ON_COMMIT = f"transaction.on_commit(lambda: {CALL}, robust=True)"
 POOL = 'mail_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mail")\n'
-THREAD = "        Thread(target=send_welcome_email_in_thread, args=[user]{}).start()\n"
+THREAD = "        Thread(target=welcome_in_thread, args=[user]{}).start()\n"
 IMPORT_THREAD = ("import logging\n", "import logging\nfrom threading import Thread\n")
 
 CALLBACK = """import logging
@@ -411,14 +412,15 @@ def connect(user, profile):
     post_save.connect(picture_saved, sender=profile)
 """
 WORKER = """
-mails = queue.SimpleQueue()
+mails = SimpleQueue()
 to_do = threading.Semaphore(0)
 
 
 def work():
-    while user := mails.get():
+    while item := mails.get():
+        task, user = item
         try:
-            send_welcome_email(user)
+            task(user)
         except Exception:
             logger.critical("no mail to %s", user, exc_info=True)
         finally:
@@ -459,10 +461,15 @@ HONEST += [
             SIGNALS: [
                 (POOL, WORKER),
                 (IN_THREAD, ""),
-                (SUBMIT, "        mails.put(user)\n"),
+                (SUBMIT, "        mails.put([task, user])\n"),
+                (CALL, "queue(send_welcome_email, instance)"),
                 (
                     "import logging\n",
-                    "import atexit\nimport logging\nimport queue\nimport threading\n",
+                    "import atexit\nimport logging\nimport threading\n",
+                ),
+                (
+                    "from django.db import connection",
+                    "from queue import SimpleQueue\n\nfrom django.db import connection",
                 ),
             ]
         },
@@ -504,21 +511,21 @@ MISTAKES += [
     Variant(
         "thread inside the transaction",
         3,
-        {SIGNALS: [(ON_COMMIT, "queue_welcome_email(instance)")]},
+        {SIGNALS: [(ON_COMMIT, CALL)]},
         "commit",
         "before the commit",
     ),
     Variant(
         "called instead of passed",
         3,
-        {SIGNALS: [(ON_COMMIT, "transaction.on_commit(queue_welcome_email(instance))")]},
+        {SIGNALS: [(ON_COMMIT, f"transaction.on_commit({CALL})")]},
         "commit",
         "TypeError: on_commit()'s callback must be a callable",
     ),
     Variant(
         "function that is not called",
         3,
-        {SIGNALS: [(ON_COMMIT, "transaction.on_commit(lambda: queue_welcome_email)")]},
+        {SIGNALS: [(ON_COMMIT, "transaction.on_commit(lambda: welcome_in_thread)")]},
         "commit",
         "The user was committed, and the mail never came.",
     ),
@@ -598,7 +605,7 @@ MISTAKES += [
             SIGNALS: [
                 (POOL, WORKER.replace("atexit.register(stop)\n", "")),
                 (IN_THREAD, ""),
-                (SUBMIT, "        mails.put(user)\n"),
+                (SUBMIT, "        mails.put([task, user])\n"),
                 ("import logging\n", "import logging\nimport queue\nimport threading\n"),
             ]
         },

@@ -12,12 +12,11 @@ from .services import create_profile, resize_profile_image, send_welcome_email
 
 logger = logging.getLogger(__name__)
 
-# A mail that waits here, or is being sent, is in this process's memory alone. When the process is
-# killed, it is lost.
+# What waits here is in this process's memory alone, and is lost when the process is killed.
 mail_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mail")
 
 
-def send_welcome_email_in_thread(user):
+def welcome_in_thread(user):
     try:
         send_welcome_email(user)
     except Exception:
@@ -26,9 +25,9 @@ def send_welcome_email_in_thread(user):
         connection.close()  # each thread has its own; Django closes only those of requests
 
 
-def queue_welcome_email(user):
+def queue(task, user):
     with timed("queue", user):
-        mail_threads.submit(send_welcome_email_in_thread, user)
+        mail_threads.submit(task, user)
 
 
 @receiver(post_save, sender=User)
@@ -41,7 +40,7 @@ def create_profile_of_new_user(instance, created, raw, **kwargs):
 def welcome_new_user(instance, created, raw, **kwargs):
     if created and not raw:
         # Queued before the commit, work could start before its row can be seen.
-        transaction.on_commit(lambda: queue_welcome_email(instance), robust=True)
+        transaction.on_commit(lambda: queue(welcome_in_thread, instance), robust=True)
 
 
 @receiver(post_save, sender=Profile)

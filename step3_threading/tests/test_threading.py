@@ -105,7 +105,7 @@ def test_threads_database_connection_is_closed(monkeypatch, mailoutbox):
     user = User.objects.create_user("ada", "ada@example.com")
 
     def send_and_look():
-        signals.send_welcome_email_in_thread(user)
+        signals.welcome_in_thread(user)
         return connection.connection
 
     with ThreadPoolExecutor() as executor:

@@ -49,10 +49,10 @@ def test_thread_started_inside_atomic_does_not_see_the_row(mail_threads):
 
 def test_thread_started_inside_atomic_welcomes_a_user_who_was_rolled_back(mail_threads, mailoutbox):
     def naive(user):
-        signals.queue_welcome_email(user)
+        signals.queue(signals.welcome_in_thread, user)
 
     def right(user):
-        transaction.on_commit(lambda: signals.queue_welcome_email(user))
+        transaction.on_commit(lambda: naive(user))
 
     for send_mail, name in [(naive, "ada"), (right, "bob")]:
         with pytest.raises(RuntimeError), transaction.atomic():
@@ -73,7 +73,7 @@ def test_exception_in_a_thread_is_seen_by_nobody(mail_threads, monkeypatch, capl
     mail_threads.submit(fail, user).exception()  # waits, so that it has failed
     assert "a bug" not in caplog.text
 
-    mail_threads.submit(signals.send_welcome_email_in_thread, user).exception()
+    mail_threads.submit(signals.welcome_in_thread, user).exception()
     assert "a bug" in caplog.text
 
 
@@ -86,7 +86,7 @@ def test_connection_of_a_thread_stays_open(mail_threads):
     mail_threads.submit(send_welcome_email, user)
     assert mail_threads.submit(is_open).result()  # in the same thread: the pool has but one
 
-    mail_threads.submit(signals.send_welcome_email_in_thread, user)
+    mail_threads.submit(signals.welcome_in_thread, user)
     assert not mail_threads.submit(is_open).result()
 
 

@@ -1,5 +1,10 @@
 import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, suppress
+from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -42,6 +47,42 @@ def test_file_that_is_deleted_is_made_anew_by_whoever_sees_it_first(opened, path
         assert consumer.dequeue() is None
     assert handed_over(server, consumer) == b"task"
     assert handed_over(server, opened()) == b"task"  # the consumer was restarted
+
+
+CONSUMER = """
+import sys
+from pathlib import Path
+from config.queue import LastingStorage
+
+queue = LastingStorage("test", filename=Path(sys.argv[1]), create_tables=False)
+print(queue.queue_size(), flush=True)
+input()
+print(queue.queue_size())
+"""
+
+
+def test_processes_that_start_together_share_one_file(opened, path, monkeypatch):
+    unlink = Path.unlink
+    begun = []
+
+    def start_consumer():
+        command = [sys.executable, "-c", CONSUMER, path]
+        consumer = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, encoding="utf-8")
+        consumer.stdout.readline()
+        return consumer
+
+    def unlink_late(self, **options):
+        """Let the consumer begin, too, while the server makes room for a new file."""
+        monkeypatch.undo()
+        begun.append(threads.submit(start_consumer))
+        wait(begun, timeout=1)  # or for as long as it likes: it may have to wait for the server
+        unlink(self, **options)
+
+    monkeypatch.setattr(Path, "unlink", unlink_late)
+    with ThreadPoolExecutor() as threads:
+        opened().enqueue(b"task")
+        seen, _ = begun[0].result().communicate("\n")
+    assert seen == "1\n"
 
 
 def overwrite_file(path):

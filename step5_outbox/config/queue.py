@@ -1,5 +1,6 @@
+from contextlib import closing
 from functools import partial
-from sqlite3 import DatabaseError
+from sqlite3 import DatabaseError, connect
 
 from huey.api import Huey, SqliteStorage, logger
 
@@ -9,15 +10,16 @@ class LastingStorage(SqliteStorage):
 
     @property
     def conn(self):
-        if not self.filename.exists():  # it was deleted
-            self.filename.with_suffix(".sqlite3-shm").unlink(missing_ok=True)
-            self.filename.touch()
-        if self.opened != (number := self.filename.stat().st_ino):  # or somebody has made a new one
-            if self._conn:
-                self._conn.close()
-            self._conn = self._create_connection()
-            self._conn.executescript(";".join(self.ddl))
-            self.opened = number
+        if self.opened != (self.filename.exists() and self.filename.stat().st_ino):
+            with closing(connect(self.filename.with_suffix(".lock"))) as lock:
+                lock.execute("BEGIN EXCLUSIVE")  # or two processes would each begin a new file
+                if not self.filename.exists():  # it was deleted
+                    self.filename.with_suffix(".sqlite3-shm").unlink(missing_ok=True)
+                if self._conn:
+                    self._conn.close()
+                self._conn = self._create_connection()
+                self._conn.executescript(";".join(self.ddl))
+                self.opened = self.filename.stat().st_ino
             logger.warning("Opened the queue in %s", self.filename)
         return super().conn
 
