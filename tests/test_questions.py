@@ -21,7 +21,7 @@ from tools.catalogue import BY_NUMBER
 from tools.docs import read
 from tools.manage import manage, new_database
 from tools.sites import running_site
-from tools.visitor import make_picture
+from tools.visitor import PASSWORD, make_picture
 
 from .conftest import VisitedSite, outbox_site, workers
 from .test_contract import mail_to, wait_for
@@ -260,3 +260,43 @@ def test_restored_backup_has_all_sign_ups_and_their_work_is_done(standins, tmp_p
             wait_for(lambda: all(map(is_done, signed_up)))
             assert all(visitor.thumbnail() for visitor in signed_up)
     assert [len(mail_to(site, visitor)) for visitor in signed_up] == [1] * len(signed_up)
+
+
+# Confirmed addresses, and limits
+
+
+@pytest.fixture
+def public_site(standins, tmp_path):
+    """Step 5 with the two files for allauth, without its consumer."""
+    for name, first_words in [("settings", "from config"), ("urls", "from django.urls")]:
+        path = tmp_path / f"{name}_public.py"
+        path.write_text(block("python", first_words), encoding="utf-8")
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "db.sqlite3").write_bytes(new_database(STEP_5))  # to be migrated
+    variables = {"DJANGO_SETTINGS_MODULE": "settings_public", "PYTHONPATH": tmp_path}
+    with outbox_site(standins, tmp_path, **variables) as site:
+        yield site
+
+
+def test_allauth_lets_nobody_in_before_the_address_is_confirmed_and_limits_sign_ups(public_site):
+    refused, visitor = public_site.visitor(), public_site.visitor()
+
+    def log_in():
+        data = {"login": visitor.username, "password": PASSWORD}
+        return visitor.post("/login/", data, allow_redirects=False).headers["Location"]
+
+    public_site.standins.control(mail_failure="5xx")
+    assert refused.sign_up().status_code == 500  # the confirmation is sent in the request
+    query = "SELECT count(*) FROM accounts_user WHERE username = ?"
+    assert public_site.rows(query, [refused.username]) == [(1,)]
+    public_site.standins.control(mail_failure=None)
+    assert visitor.sign_up().headers["Location"] == "/confirm-email/"
+    assert log_in() == "/confirm-email/"
+    assert visitor.username not in visitor.get("/").text
+    [mail] = mail_to(public_site, visitor)
+    [link] = re.findall(r"/confirm-email/\S+/", mail["text"])
+    assert visitor.post(link, {}, allow_redirects=False).status_code == 302
+    assert log_in() == "/"
+    assert visitor.username in visitor.get("/").text
+    statuses = [public_site.visitor().sign_up().status_code for _ in range(9)]
+    assert statuses == [302] * 8 + [429]
