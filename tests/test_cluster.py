@@ -17,6 +17,7 @@ import psutil
 import pytest
 import requests
 
+from tools.arguments import needed, parse
 from tools.catalogue import ROOT, STEPS
 from tools.manage import manage
 from tools.ports import reserved_ports
@@ -24,6 +25,7 @@ from tools.processes import StartError, stop
 from tools.servers import ACCESS_KEY, BUCKET, SECRET_KEY, Consumer, SkewedConsumer
 from tools.visitor import Visitor, make_picture
 from tools.wire import wired
+from workshop import COMMANDS
 
 LIMIT = 150  # seconds, for what never happens
 
@@ -193,6 +195,11 @@ def test_lesson_does_not_know_what_it_runs_on():
         if words.search(line) and "# which PostgreSQL refuses" not in line
     ]
     assert found == []
+
+
+def test_only_the_recording_of_the_cluster_needs_its_servers():
+    for arguments, locks in [(["cluster"], COMMANDS["cluster"][1]), ([], COMMANDS["record"][1])]:
+        assert needed("record", parse("record", arguments)) == locks
 
 
 def wait_for(condition):
