@@ -193,7 +193,8 @@ def kill_and_start(*parts):
 def rows(cluster, query):
     """Return the rows of a query, or None while the database does not answer."""
     try:
-        with psycopg.connect(cluster.database.url, connect_timeout=2) as connection:
+        options = {"connect_timeout": 2, "autocommit": True}
+        with psycopg.connect(cluster.database.url, **options) as connection:
             cursor = connection.execute(query)
             return cursor.fetchall() if cursor.description else []
     except psycopg.OperationalError:

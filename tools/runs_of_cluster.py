@@ -44,7 +44,8 @@ MANY = [
     """INSERT INTO outbox_job (work, key, due_at, attempts, claim, error)
        SELECT 'welcome', '', now() + CASE WHEN n <= 100 THEN interval '0' ELSE interval '5 min' END,
        0, '', '' FROM generate_series(1, {jobs}) n""",
-    "ANALYZE",
+    "VACUUM ANALYZE",
+    "CHECKPOINT",
 ]
 
 
