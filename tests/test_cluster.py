@@ -17,6 +17,7 @@ import psutil
 import pytest
 import requests
 
+from tools.arguments import needed, parse
 from tools.catalogue import ROOT, STEPS
 from tools.manage import manage
 from tools.ports import reserved_ports
@@ -24,6 +25,7 @@ from tools.processes import StartError, stop
 from tools.servers import ACCESS_KEY, BUCKET, SECRET_KEY, Consumer, SkewedConsumer
 from tools.visitor import Visitor, make_picture
 from tools.wire import wired
+from workshop import COMMANDS
 
 LIMIT = 150  # seconds, for what never happens
 
@@ -177,12 +179,6 @@ def tried(folder, cases):
     return result.stdout.splitlines()
 
 
-def test_process_without_its_variables_ends_with_that_line(tmp_path):
-    result = run(manage("migrate"), tmp_path, env={"MEDIA_BUCKET": ""})
-    line = "settings_cluster: MEDIA_BUCKET is missing.\n"
-    assert (result.returncode, result.stderr) == (1, line)
-
-
 def test_lesson_does_not_know_what_it_runs_on():
     words = re.compile(r"cluster|redis|postgres|psycopg|boto|\bs3\b", re.IGNORECASE)
     found = [
@@ -193,6 +189,11 @@ def test_lesson_does_not_know_what_it_runs_on():
         if words.search(line) and "# which PostgreSQL refuses" not in line
     ]
     assert found == []
+
+
+def test_only_the_recording_of_the_cluster_needs_its_servers():
+    for arguments, locks in [(["cluster"], COMMANDS["cluster"][1]), ([], COMMANDS["record"][1])]:
+        assert needed("record", parse("record", arguments)) == locks
 
 
 def wait_for(condition):
@@ -321,33 +322,55 @@ def test_sign_up_at_one_web_server_is_seen_at_the_other(cluster):
     assert cluster.mails() == {visitor.email: 1}
 
 
-def test_killed_consumers_and_a_lost_queue_lose_nothing(cluster):
+def test_killed_consumer_and_a_lost_queue_lose_nothing(cluster):
     cluster.sign_up_and_begin()
     redis.Redis.from_url(f"redis://{cluster.noted()['redis']['address']}").flushall()
     cluster.sign_up(1)
     cluster.kill_and_await("redis")  # it has kept nothing on the disk
-    cluster.kill_and_await("consumer-1", "consumer-2")
+    cluster.kill_and_await("consumer-1")
     cluster.wait_until_all_is_done()
+    assert max(cluster.mails().values()) <= 2
 
 
 @posix_only
-def test_restarted_postgresql_and_consumers_stopped_for_longer_than_their_lease_lose_nothing(
-    cluster,
-):
+def test_restarted_postgresql_serves_again_and_consumers_survive(cluster):
     for stop_postgresql in [signal.SIGINT, signal.SIGQUIT]:  # fast: no connection stays; a crash
-        cluster.sign_up_and_begin()
+        cluster.sign_up_and_begin(2)
         said = {"postgres": cluster.said("postgres")}
         os.kill(cluster.noted()["postgres"]["process"], stop_postgresql)
         cluster.wait_until_back(said)
-    cluster.sign_up_and_begin()
-    cluster.signal("pause", "consumer-2", "consumer-3")
-    cluster.kill_and_await("consumer-1")  # its start repairs, as its next minute would
-    cluster.wait_until_all_is_done()
-    before = cluster.rows(PROFILES)
-    cluster.signal("resume", "consumer-2", "consumer-3")  # who believe that the work is theirs
-    cluster.sign_up(1)
-    cluster.wait_until_all_is_done()
-    assert set(before) <= set(cluster.rows(PROFILES))
+    # What was under way then is done in the next test, which repairs.
+
+
+def test_work_of_consumers_that_hang_or_are_cut_off_is_done_by_others(cluster, tmp_path):
+    environment = cluster.environment_of("consumer-2")
+    ahead = SkewedConsumer(STEP, "ahead", tmp_path, environment, seconds=120)
+    with wired(environment) as (wires, behind_wires):
+        cut_off = Consumer(STEP, "cut-off", tmp_path, behind_wires, is_first=False)
+        cluster.signal("pause", *CONSUMERS)
+        try:
+            cut_off.start()
+            cluster.sign_up_and_begin(1)
+            for wire in wires:
+                wire.cut()
+            cluster.signal("resume", *CONSUMERS)
+            cluster.sign_up_and_begin(2)
+            cluster.signal("pause", "consumer-2", "consumer-3")
+            # Either one's start repairs, as the next minute would.
+            ahead.start() if which("faketime") else cluster.kill_and_await("consumer-1")
+            cluster.wait_until_all_is_done()
+            before = cluster.rows(PROFILES)
+            # They believe that the work is theirs.
+            cluster.signal("resume", "consumer-2", "consumer-3")
+            for wire in wires:
+                wire.mend()
+            wait_for(lambda: "Error" in cut_off.words())
+            cluster.sign_up(1)
+            cluster.wait_until_all_is_done()
+            assert set(before) <= set(cluster.rows(PROFILES))
+        finally:
+            cut_off.stop()
+            ahead.stop()
 
 
 def test_store_that_hangs_and_dies_loses_nothing(cluster):
@@ -375,58 +398,16 @@ def test_store_that_hangs_and_dies_loses_nothing(cluster):
 def test_visitors_of_killed_web_servers_are_still_logged_in(cluster):
     cluster.sign_up_and_begin(1)
     [visitor] = cluster.visitors[-1:]
-    cluster.signal("kill", "web-1")
-    visitor.url = cluster.url("web-2")
-    assert visitor.username in visitor.get("/").text
     cluster.kill_and_await("web-1", "web-2")
+    visitor.url = cluster.url("web-2")
     assert visitor.username in visitor.get("/").text
     cluster.wait_until_all_is_done()
 
 
-def test_consumer_that_is_cut_off_and_comes_back_changes_nothing(cluster, tmp_path):
-    with wired(cluster.environment_of("consumer-2")) as (wires, environment):
-        cut_off = Consumer(STEP, "cut-off", tmp_path, environment, is_first=False)
-        cluster.signal("pause", *CONSUMERS)
-        try:
-            cut_off.start()
-            cluster.sign_up_and_begin(1)
-            for wire in wires:
-                wire.cut()
-            cluster.signal("resume", *CONSUMERS)
-            cluster.kill_and_await("consumer-1")  # its start repairs, as its next minute would
-            cluster.wait_until_all_is_done()
-            before = cluster.rows(PROFILES)
-            for wire in wires:
-                wire.mend()
-            wait_for(lambda: "Error" in cut_off.words())  # it has noticed
-            cluster.sign_up(1)
-            cluster.wait_until_all_is_done()
-            assert set(before) <= set(cluster.rows(PROFILES))
-        finally:
-            cut_off.stop()
-
-
-@pytest.mark.skipif(not which("faketime"), reason="needs faketime, a package of Debian")
-def test_clock_two_minutes_ahead_ends_leases_early_and_loses_nothing(cluster, tmp_path):
-    environment = cluster.environment_of("consumer-2")
-    ahead = SkewedConsumer(STEP, "ahead", tmp_path, environment, seconds=120)
-    cluster.sign_up_and_begin(1)
-    cluster.signal("pause", *CONSUMERS)
-    try:
-        ahead.start()
-        cluster.wait_until_all_is_done()
-        before = cluster.rows(PROFILES)
-        cluster.signal("resume", *CONSUMERS)  # who believe that the work is theirs
-        cluster.sign_up(1)
-        cluster.wait_until_all_is_done()
-        assert set(before) <= set(cluster.rows(PROFILES))
-    finally:
-        ahead.stop()
-
-
 def test_crowd_signs_up_without_an_error(cluster):
-    seconds, errors, _ = crowd([cluster.url("web-1"), cluster.url("web-2")], 128, 128)
-    assert (len(seconds), errors) == (128, 0)
+    """As the recording does with 128."""
+    seconds, errors, _ = crowd([cluster.url("web-1"), cluster.url("web-2")], 16, 16)
+    assert (len(seconds), errors) == (16, 0)
     cluster.wait_until_all_is_done()
     assert cluster.rows("SELECT 1 FROM accounts_profile WHERE welcome_sent_at IS NULL") == []
 
@@ -443,9 +424,7 @@ def test_repair_reads_what_is_due_of_100_000_jobs(cluster):
 def test_in_all_that_each_mail_went_out_and_each_file_belongs_to_somebody(cluster):
     """After all the faults above."""
     cluster.wait_until_all_is_done()
-    mails = cluster.mails()
-    assert min(mails.values()) == 1
-    assert max(mails.values()) <= 3  # some have lived through two restarts of the database
+    assert min(cluster.mails().values()) == 1
     named = cluster.rows("SELECT unnest(ARRAY[picture, thumbnail]) FROM accounts_profile")
     wait_for(lambda: cluster.files() == {name for (name,) in named if name})
 
@@ -480,5 +459,7 @@ def test_health_tells_a_load_balancer_and_strangers_little(cluster):
 def test_a_part_that_does_not_run_is_named(cluster):
     with pytest.raises(StartError, match="There is no part 'web-3': postgres, redis, store"):
         cluster.signal("kill", "web-3")
+    with pytest.raises(StartError, match="Kill what: postgres, redis, store"):
+        cluster.signal("kill", "")
     with pytest.raises(StartError, match="No cluster runs here"):
         signal_part("kill", "web-1", cluster.base_port + 1)

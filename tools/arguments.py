@@ -386,7 +386,8 @@ def bundle(parser):
     """Pack this repository and the packages of several systems and Pythons into one archive.
 
     A machine without a network unpacks it and runs any command there. It holds what all commands
-    need but test without a step, notebooks and screenshots: name those that are needed, too.
+    need but test without a step, notebooks, screenshots and cluster: name those that are needed,
+    too.
     """
     add_commands(parser, "what else to pack for, such as notebooks", default=[])
     parser.add_argument(

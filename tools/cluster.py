@@ -71,8 +71,12 @@ def signal_part(action, name, base_port):
     except (OSError, ValueError):
         noted = {}
     if name not in noted:
-        words = f"There is no part {name!r}" if noted else "No cluster runs here"
-        raise StartError(f"{words}: {', '.join(noted) or 'python workshop.py cluster starts one'}.")
+        what = f"There is no part {name!r}" if name else f"{action.capitalize()} what"
+        raise StartError(
+            f"{what}: {', '.join(noted)}."
+            if noted
+            else "No cluster runs here: python workshop.py cluster starts one."
+        )
     try:
         process = psutil.Process(noted[name]["process"])
         if process.create_time() != noted[name]["since"]:  # another has its number now
@@ -148,7 +152,7 @@ class Keeper:
         self.threads.shutdown(wait=False, cancel_futures=True)
 
     def look(self):
-        """See who lives and what is done, and note it."""
+        """See who lives, and note it."""
         for part in self.cluster.parts.values():
             if part.is_running or self.is_starting(part):
                 continue
@@ -157,9 +161,6 @@ class Keeper:
                 self.console.print(f"{part.name} has died.")
             elif time.monotonic() > self.died_at[part] + self.back_after:
                 self.starts[part] = self.threads.submit(self.start_again, part)
-        for part, log in self.logs.items():
-            records = self.work.get(part, []) + log.new_records(with_begun=True)
-            self.work[part] = under_way(records) if part.is_running else []
         noted = {
             part.name: {
                 "address": part.address,
@@ -190,6 +191,9 @@ class Keeper:
 
     def table(self):
         """Return what is to be shown now."""
+        for part, log in self.logs.items():
+            records = self.work.get(part, []) + log.new_records(with_begun=True)
+            self.work[part] = under_way(records) if part.is_running else []
         table = Table()
         for heading in ["part", "where", "process", "what it does"]:
             table.add_column(heading)

@@ -25,7 +25,7 @@ SKEW = 120  # seconds
 LIMIT = 300  # seconds until all work is done
 LIMITS = {"OUTBOX_LEASE_SECONDS": 5, "SILENCE_SECONDS": 2, "CONVERSATION_SECONDS": 4}
 AWAY = 1  # seconds until what was killed is started again
-SIDE_BY_SIDE = 4  # clusters with faults, which mostly wait
+SIDE_BY_SIDE = 2  # clusters with faults, which mostly wait; a process has ports for two
 PICTURE = make_picture((400, 300))
 JOBS = "SELECT count(*) FROM outbox_job"
 CLAIMED = "SELECT count(*) FROM outbox_job WHERE claim <> ''"
@@ -193,7 +193,8 @@ def kill_and_start(*parts):
 def rows(cluster, query):
     """Return the rows of a query, or None while the database does not answer."""
     try:
-        with psycopg.connect(cluster.database.url, connect_timeout=2) as connection:
+        options = {"connect_timeout": 2, "autocommit": True}
+        with psycopg.connect(cluster.database.url, **options) as connection:
             cursor = connection.execute(query)
             return cursor.fetchall() if cursor.description else []
     except psycopg.OperationalError:

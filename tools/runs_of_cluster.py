@@ -44,7 +44,8 @@ MANY = [
     """INSERT INTO outbox_job (work, key, due_at, attempts, claim, error)
        SELECT 'welcome', '', now() + CASE WHEN n <= 100 THEN interval '0' ELSE interval '5 min' END,
        0, '', '' FROM generate_series(1, {jobs}) n""",
-    "ANALYZE",
+    "VACUUM ANALYZE",
+    "CHECKPOINT",
 ]
 
 
@@ -93,7 +94,7 @@ def environments(cluster, standins, folder):
 def queue_figures(environment, folder, parts, size):
     """Return the figures of one queue; with `parts`, what a job takes of each one's processor."""
     folder.mkdir()
-    calls, jobs = max(20, int(1000 * size)), max(4, int(24 * size))
+    calls, jobs = max(20, int(1000 * size)), 24  # jobs: some for each of the most workers
     with probe(environment) as ask:
         seconds = ask("queue", max(20, int(1000 * size)))
         ask("flush")

@@ -24,6 +24,7 @@ from .processes import (
     stop,
     wait_until,
 )
+from .sites import words
 from .web import LOOPBACK
 
 BUCKET, ACCESS_KEY, SECRET_KEY = "pictures", "workshop", "workshop-secret"
@@ -60,7 +61,7 @@ class Part:
         return {"env": self.environment}
 
     def words(self):
-        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+        return words(self.log)
 
     @property
     def is_running(self):
