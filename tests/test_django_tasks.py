@@ -72,7 +72,8 @@ def environment():
     lock = LOCK.read_text(encoding="utf-8")
     if INSTALLED.exists() and INSTALLED.read_text(encoding="utf-8") == lock:
         return
-    subprocess.run([newer_python(), "-m", "venv", "--clear", VENV], check=True)
+    if not PYTHON.exists():  # nobody made it by hand, as the README says
+        subprocess.run([newer_python(), "-m", "venv", "--clear", VENV], check=True)
     pip = [PYTHON, "-m", "pip", "install", "--quiet", "--requirement", LOCK]
     result = subprocess.run(pip, capture_output=True, encoding="utf-8")
     if result.returncode and not os.environ.get("CI"):
