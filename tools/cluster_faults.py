@@ -96,7 +96,7 @@ class Run:
             "refused": len(self.visitors) - len(self.accepted),
             "seconds": self.done_at - self.since,
             "mails_twice": sum(mails.count(email) > 1 for email in self.accepted),
-            "most_mails": max(mails.count(email) for email in self.accepted),
+            "most_mails": max([mails.count(email) for email in self.accepted], default=0),
             "lost": sum(not {email} <= done & set(mails) for email in self.accepted),
         }
 
