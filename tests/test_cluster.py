@@ -75,26 +75,6 @@ for case in json.load(sys.stdin):
         print(error)
 """
 
-# Prints how PostgreSQL finds the jobs that are due, among 100,000 that are not.
-PLANS = """
-from django.conf import settings
-from django.db import connection, transaction
-from outbox.models import Job
-from outbox.tasks import BATCH
-
-with transaction.atomic():
-    connection.cursor().execute(
-        "INSERT INTO outbox_job (work, key, due_at, attempts, claim, error) "
-        "SELECT 'welcome', '', now() + interval '5 minutes', 0, '', '' "
-        "FROM generate_series(1, 100000);"
-        "ANALYZE outbox_job"
-    )
-    for work in settings.OUTBOX_WORK:
-        for jobs in [Job.objects.due(work, seconds=60)[:BATCH], Job.objects.due(work)[:1]]:
-            print(jobs.explain().replace("\\n", " "))
-    transaction.set_rollback(True)
-"""
-
 
 def run(command, folder, **options):
     environment = os.environ | GIVEN | {"VAR_DIR": str(folder), "DEBUG": "on"}  # DEBUG is ignored
@@ -410,15 +390,6 @@ def test_crowd_signs_up_without_an_error(cluster):
     assert (len(seconds), errors) == (16, 0)
     cluster.wait_until_all_is_done()
     assert cluster.rows("SELECT 1 FROM accounts_profile WHERE welcome_sent_at IS NULL") == []
-
-
-def test_repair_reads_what_is_due_of_100_000_jobs(cluster):
-    command = manage("shell", "--verbosity=0", f"--command={PLANS}")
-    plans = run(command, "", env=cluster.environment_of("web-1")).stdout.splitlines()
-    assert len(plans) == 4
-    assert [
-        plan for plan in plans if not re.match("Limit.*Index Scan using outbox_job_due", plan)
-    ] == []
 
 
 def test_in_all_that_each_mail_went_out_and_each_file_belongs_to_somebody(cluster):

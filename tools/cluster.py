@@ -111,7 +111,7 @@ def run(options, console):
                 keeper.look()
                 if console.is_terminal:
                     live.update(keeper.table(), refresh=True)
-                time.sleep(0.25)
+                time.sleep(0.5)
 
 
 @contextmanager
