@@ -21,6 +21,7 @@ from .servers import Consumer, SkewedConsumer
 from .visitor import Visitor, make_picture
 from .wire import wired
 
+VISITORS = 8  # so that there is more work than workers
 SKEW = 120  # seconds
 LIMIT = 300  # seconds until all work is done
 LIMITS = {"OUTBOX_LEASE_SECONDS": 5, "SILENCE_SECONDS": 2, "CONVERSATION_SECONDS": 4}
@@ -33,7 +34,7 @@ DONE = """SELECT email FROM accounts_profile JOIN accounts_user ON id = user_id
           WHERE welcome_sent_at IS NOT NULL AND (picture = '' OR picture_resized_at IS NOT NULL)"""
 
 
-def faults(console, standins, size):
+def faults(console, standins, _):
     """Return what came of each fault: seconds until all was done, mails sent twice, losses."""
     names = [name for name in FAULTS if name != CLOCKS or shutil.which("faketime")]
     left, found = Queue(), {}
@@ -46,7 +47,7 @@ def faults(console, standins, size):
             suppress(Empty),
         ):
             while name := left.get_nowait():
-                run = Run(cluster, standins, max(2, int(8 * size)))
+                run = Run(cluster, standins, VISITORS)
                 FAULTS[name](run)
                 found[name] = run.result()
                 console.print(f"{name}: {json.dumps(found[name])}", soft_wrap=True)
