@@ -19,7 +19,7 @@ COMMANDS = {
     "reset": ("playground.reset", ["workshop.txt"], "start the stage again, and keep a backup"),
     "test": (
         "test_all",
-        ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt"],
+        ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt", "cluster.txt", "servers.txt"],
         "run every test, or those of one step",
     ),
     "notebooks": (
@@ -29,6 +29,11 @@ COMMANDS = {
     ),
     "docs": ("docs", [], "say which README is out of date; --update rewrites it"),
     "copy-down": ("copy_down", [], "carry an edit of a shared file to later steps"),
+    "cluster": (
+        "cluster",
+        ["workshop.txt", "cluster.txt", "servers.txt"],
+        "run step 5 on PostgreSQL, Redis and a store, and break it",
+    ),
     "losses": ("losses", ["workshop.txt"], "stop each step with work under way; count the losses"),
     "bench": (
         "bench",

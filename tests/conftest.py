@@ -26,7 +26,7 @@ at_both_ends = pytest.mark.parametrize(
 )
 
 # Fixtures that start sites, or run a slow command, for several tests.
-SHARED = {"built", "recording", "sites", "started_site", "started_patient_site"}
+SHARED = {"built", "recording", "sites", "started_cluster", "started_patient_site", "started_site"}
 
 
 @pytest.hookimpl(wrapper=True)  # so that pytest-xdist, inside, finds the groups

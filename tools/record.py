@@ -38,7 +38,10 @@ def main(arguments=None):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, as Ctrl-C
     console = Console(highlight=False)
     try:
-        record(options, console)
+        if options.what == "cluster":
+            record_cluster(options, console)
+        else:
+            record(options, console)
     except (StartError, SignUpRefused, requests.RequestException) as error:
         console.print(f"[red]{error}[/red]\nNothing was written.", soft_wrap=True)
         return 1
@@ -60,6 +63,16 @@ def record(options, console):
     recording.files[RECORDED] = json.dumps(about, indent=2) + "\n"
     write(recording.files, options.into)
     console.print(f"Written: {', '.join(recording.files)}", soft_wrap=True)
+
+
+def record_cluster(options, console):
+    """Make the runs of the cluster, and write cluster.json when all of them are over."""
+    from .runs_of_cluster import cluster  # whose packages only this needs
+
+    with Standins(http_port=0, smtp_port=0) as standins:
+        text = cluster(options, console, standins)
+    write({"cluster.json": text}, options.into)
+    console.print("Written: cluster.json")
 
 
 if __name__ == "__main__":

@@ -70,9 +70,12 @@ class Timeline:
         return f"{100 * seconds / self.seconds:.3f}" if self.seconds else "0"
 
     def lane_of(self, record):
-        """Return "request" for the request's thread, or else the name of the thread or process."""
+        """Return "request" for the request's thread, or else the name of the thread or process.
+
+        A log of several machines names the host of another process.
+        """
         if record["process"] != self.request["process"]:
-            return f"worker process, {record['threadName']}"
+            return f"{record.get('host', 'worker process')}, {record['threadName']}"
         if record["threadName"] != self.request["threadName"]:
             return f"thread {record['threadName']}"
         return "request"

