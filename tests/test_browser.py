@@ -17,6 +17,7 @@ from tools.sites import running_site
 from tools.visitor import PASSWORD, Visitor
 
 from .conftest import VisitedSite, at_both_ends
+from .test_contract import wait_for
 
 PHONE = {"width": 390, "height": 844}  # pixels
 REQUEST = ["receive form", "hash password", "save user", "create profile"]
@@ -37,6 +38,8 @@ TOO_SMALL = """slide => [...slide.querySelectorAll("p, li, td, pre, img")]
     .filter(e => e.tagName == "IMG" ? e.width < e.naturalWidth || e.height < e.naturalHeight
         : parseFloat(getComputedStyle(e).fontSize) < 18).map(e => e.outerHTML.slice(0, 80))"""
 DONE = ["[data-picture=done]", "[data-welcome=done]"]
+UNDONE = """SELECT count(*) FROM accounts_profile
+    WHERE welcome_sent_at IS NULL OR picture != '' AND thumbnail = ''"""
 expect.set_options(timeout=30_000)  # a limit for what never happens, not a speed that is tested
 
 
@@ -51,19 +54,43 @@ def browser():
         pytest.skip(str(problem))
 
 
+@pytest.fixture(scope="module")
+def context_with(browser):
+    """A function that returns the browser's context with such options, without any cookies.
+
+    The tests share them: a new one opens a window, which takes a second of CPU time.
+    """
+    contexts = {}
+
+    def context_with(**options):
+        key = repr(options)
+        if key not in contexts:
+            contexts[key] = browser.new_context(**options)
+        contexts[key].clear_cookies()
+        return contexts[key]
+
+    return context_with
+
+
 @pytest.fixture
-def open_page(browser):
+def open_page(browser, context_with):
     """Open pages; the test fails when one logs an error or asks anybody but this machine."""
     complaints = []
-    with ExitStack() as contexts:
+    with ExitStack() as pages:
 
-        def open_page(url, visitor=None, **options):
-            """Open an address, as a visitor who is logged in or as a stranger."""
-            context = contexts.enter_context(browser.new_context(**options))
+        def open_page(url, visitor=None, alone=False, **options):
+            """Open an address, as a visitor who is logged in or as a stranger.
+
+            `alone`: in a context that no other test gets, to change its clock, for example.
+            """
+            if alone:
+                context = pages.enter_context(browser.new_context(**options))
+            else:
+                context = context_with(**options)
             if visitor:
                 cookies = visitor.session.cookies.items()
                 context.add_cookies([{"name": n, "value": v, "url": url} for n, v in cookies])
-            page = context.new_page()
+            page = pages.enter_context(context.new_page())
             page.on("request", lambda request: complain_of_request(request.url))
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("console", complain_of_message)
@@ -94,8 +121,12 @@ def started_patient_site(started_standins, tmp_path_factory):
 @pytest.fixture
 def waiting_site(started_patient_site, standins):
     """Step 4 with one worker, which a joke keeps waiting until `standins` has it in order."""
+    site = started_patient_site
     standins.control(joke_failure="hang")
-    return started_patient_site
+    yield site
+    standins.control(joke_failure=None)
+    # Or what a failed test has left to do would keep the worker from the next test's work.
+    wait_for(lambda: site.rows(UNDONE) == [(0,)])
 
 
 def sign_up(page, visitor, picture=None):
@@ -190,11 +221,11 @@ def test_page_that_waits_is_accessible_and_fits_a_phone(waiting_site, open_page,
         assert axe_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     waiting_site.standins.control(joke_failure=None)
-    expect_done(page)  # so that the worker is free for the next test
+    expect_done(page)
 
 
 def test_page_changes_by_itself_and_then_stops_asking(waiting_site, open_page, picture):
-    page = open_page(f"{waiting_site.url}/signup/")
+    page = open_page(f"{waiting_site.url}/signup/", alone=True)
     page.clock.install()
     asked, home = [], f"{waiting_site.url}/"
     sign_up(page, waiting_site.visitor(), picture)

@@ -75,7 +75,7 @@ def wait_until(condition):
     deadline = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < deadline, f"waited {LIMIT} s in vain"
-        time.sleep(0.05)
+        time.sleep(0.1)  # many a condition looks at all processes of the machine
 
 
 def with_one_step(number, name, *arguments):

@@ -24,13 +24,16 @@ DONE_SECONDS = 60  # a limit for what never happens, not a speed that is tested
 ERROR = 'class="errorlist"'
 
 
-def wait_for(condition):
-    """Return the first true value of the condition; fail when there is none in time."""
+def wait_for(condition, pause=0.05):
+    """Return the first true value of the condition; fail when there is none in time.
+
+    Each look costs something: `pause` is how many seconds lie between two.
+    """
     deadline = time.monotonic() + DONE_SECONDS
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError("This never happened.")
 
 
@@ -39,7 +42,7 @@ def mail_to(site, visitor):
 
 
 def home_says(visitor, text):
-    return wait_for(lambda: text in visitor.get("/").text)
+    return wait_for(lambda: text in visitor.get("/").text, pause=0.2)
 
 
 def user_count(site, **columns):

@@ -4,10 +4,14 @@ import configparser
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 from huey import SqliteHuey
@@ -17,9 +21,11 @@ from tools.catalogue import BY_NUMBER
 from tools.docs import read
 from tools.manage import manage, new_database
 from tools.sites import running_site
+from tools.visitor import PASSWORD, make_picture
 
-from .conftest import VisitedSite
-from .test_contract import wait_for
+from .conftest import VisitedSite, outbox_site, workers
+from .test_contract import mail_to, wait_for
+from .test_durability import is_done
 
 STEP_3, STEP_4, STEP_5 = (BY_NUMBER[number] for number in [3, 4, 5])
 
@@ -140,8 +146,8 @@ def test_each_process_of_a_server_has_a_pool_of_its_own(standins, tmp_path):
 # What PRODUCTION.md shows
 
 
-def block(language):
-    [text] = re.findall(rf"```{language}\n(.*?)```", read("PRODUCTION.md"), re.DOTALL)
+def block(language, first_line=""):
+    [text] = re.findall(rf"```{language}\n({first_line}.*?)```", read("PRODUCTION.md"), re.DOTALL)
     return text
 
 
@@ -151,7 +157,7 @@ def test_what_to_watch_counts_the_jobs_that_nobody_does(tmp_path):
     rows = [{"due_at": None}, {"due_at": past}, {"due_at": past}, {}]
     code = f"import datetime\nfrom outbox.models import Job\nfor row in {rows}:\n"
     code += "    Job.objects.create(work='welcome', key='1', **row)\n"
-    command = manage("shell", "--no-imports", "--command", code + block("python"))
+    command = manage("shell", "--no-imports", "--command", code + block("python", "from datetime"))
     variables = os.environ | {"VAR_DIR": str(tmp_path)}
     result = subprocess.run(
         command, cwd=STEP_5.folder, env=variables, capture_output=True, encoding="utf-8"
@@ -197,3 +203,100 @@ def test_systemd_accepts_the_unit(unit, tmp_path):
     )
     said = [line for line in result.stderr.splitlines() if path.name in line]
     assert (said, result.returncode) == ([], 0), result.stderr
+
+
+# Backups
+
+
+@contextmanager
+def busy_outbox(standins, folder):
+    """Run a site with an outbox and no consumer; yield it and those who signed up, ever more."""
+    picture, visitors, is_over = make_picture((400, 300)), [], Event()
+
+    def sign_up_one_after_another():
+        while not is_over.is_set():
+            visitor = site.visitor()
+            assert visitor.sign_up(picture).status_code == 302
+            visitors.append(visitor)
+
+    with outbox_site(standins, folder) as site, ThreadPoolExecutor(1) as thread:
+        signing_up = thread.submit(sign_up_one_after_another)
+        try:
+            yield site, visitors
+        finally:
+            is_over.set()
+        signing_up.result()
+
+
+def users(database):
+    return database.execute("SELECT count(*) FROM accounts_user").fetchone()[0]
+
+
+def test_restored_backup_has_all_sign_ups_and_their_work_is_done(standins, tmp_path):
+    with (
+        busy_outbox(standins, tmp_path) as (site, visitors),
+        closing(sqlite3.connect(site.var_dir / "db.sqlite3")) as open_connection,
+    ):
+        # It keeps what was written last in the write-ahead log, as a production server's do.
+        users(open_connection)
+        wait_for(lambda: len(visitors) >= 3)
+        signed_up = visitors[:]
+        shutil.copy(site.var_dir / "db.sqlite3", tmp_path / "copy.sqlite3")
+        code = block("python", "import shutil").replace("/srv/backups", tmp_path.as_posix())
+        command = manage("shell", "--no-imports", "--command", code)
+        subprocess.run(command, cwd=site.step.folder, env=site.environment, check=True)
+        wait_for(lambda: len(visitors) > len(signed_up))  # nobody is kept from signing up
+    with closing(sqlite3.connect(tmp_path / "copy.sqlite3")) as copy:
+        assert users(copy) < len(signed_up)
+    [backup] = tmp_path.glob("????-??-??")
+    folder = tmp_path / "restored"
+    folder.mkdir()
+    backup.rename(folder / "var")
+    with outbox_site(standins, folder, SIMULATED_RESIZE_SECONDS=0) as restored:
+        for visitor in signed_up:
+            visitor.url = restored.url
+            assert not is_done(visitor)
+        with workers(restored, "consumer.log"):
+            wait_for(lambda: all(map(is_done, signed_up)))
+            assert all(visitor.thumbnail() for visitor in signed_up)
+    assert [len(mail_to(site, visitor)) for visitor in signed_up] == [1] * len(signed_up)
+
+
+# Confirmed addresses, and limits
+
+
+@pytest.fixture
+def public_site(standins, tmp_path):
+    """Step 5 with the two files for allauth, without its consumer."""
+    for name, first_words in [("settings", "from config"), ("urls", "from django.urls")]:
+        path = tmp_path / f"{name}_public.py"
+        path.write_text(block("python", first_words), encoding="utf-8")
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "db.sqlite3").write_bytes(new_database(STEP_5))  # to be migrated
+    variables = {"DJANGO_SETTINGS_MODULE": "settings_public", "PYTHONPATH": tmp_path}
+    with outbox_site(standins, tmp_path, **variables) as site:
+        yield site
+
+
+def test_allauth_lets_nobody_in_before_the_address_is_confirmed_and_limits_sign_ups(public_site):
+    refused, visitor = public_site.visitor(), public_site.visitor()
+
+    def log_in():
+        data = {"login": visitor.username, "password": PASSWORD}
+        return visitor.post("/login/", data, allow_redirects=False).headers["Location"]
+
+    public_site.standins.control(mail_failure="5xx")
+    assert refused.sign_up().status_code == 500  # the confirmation is sent in the request
+    query = "SELECT count(*) FROM accounts_user WHERE username = ?"
+    assert public_site.rows(query, [refused.username]) == [(1,)]
+    public_site.standins.control(mail_failure=None)
+    assert visitor.sign_up().headers["Location"] == "/confirm-email/"
+    assert log_in() == "/confirm-email/"
+    assert visitor.username not in visitor.get("/").text
+    [mail] = mail_to(public_site, visitor)
+    [link] = re.findall(r"/confirm-email/\S+/", mail["text"])
+    assert visitor.post(link, {}, allow_redirects=False).status_code == 302
+    assert log_in() == "/"
+    assert visitor.username in visitor.get("/").text
+    statuses = [public_site.visitor().sign_up().status_code for _ in range(9)]
+    assert statuses == [302] * 8 + [429]

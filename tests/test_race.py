@@ -56,7 +56,7 @@ class Page:
             race = self.get().json()["race"]
             if condition(race):
                 return race
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise AssertionError(f"This never happened: {race}")
 
     def words_of_kill(self, step, start):
@@ -66,7 +66,7 @@ class Page:
             words = self.get().json()["kills"][str(step)]["words"]
             if words.startswith(start):
                 return words
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise AssertionError(f"This never happened: {words}")
 
     def finished_race(self):
@@ -176,6 +176,7 @@ def test_race_in_which_only_a_retry_is_left_makes_room_for_the_next(page, standi
     deadline = time.monotonic() + LIMIT
     while page.post().status_code == 409:  # a try is under way just now
         assert time.monotonic() < deadline
+        time.sleep(0.1)
     standins.control(mail_failure=None)
     assert page.finished_race()["number"] == 2
 

@@ -17,6 +17,7 @@ import tools.record
 from tools.catalogue import ROOT, STEPS
 from tools.machine import machine_and_versions
 from tools.ports import free_port, reserved_ports
+from tools.processes import StartError
 from tools.recording import Recording
 from tools.runs import SEED
 from tools.runs_of_pictures import PICTURES
@@ -233,9 +234,9 @@ def test_only_refuses_to_mix_machines(tmp_path):
     path = tmp_path / "recorded.json"
     other = {"seed": SEED, "runs": {}} | machine_and_versions() | {"machine": "another"}
     path.write_text(json.dumps(other), encoding="utf-8")
-    result = record(tmp_path, "--only", "web")
-    assert result.returncode == 1
-    assert "of another machine" in result.stdout
+    options = tools.record.parse("record", [f"--into={tmp_path}", "--only", "web"])
+    with pytest.raises(StartError, match="of another machine"):
+        tools.record.record(options, Console(quiet=True))
     assert json.loads(path.read_text(encoding="utf-8")) == other
 
 

@@ -1,6 +1,7 @@
 """Sites are killed and started again, also while others ask them for pages."""
 
 import json
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,7 +11,8 @@ import pytest
 import requests
 
 from tools.catalogue import BY_NUMBER, ROOT, STEPS
-from tools.playground.project import PORT
+from tools.manage import schema_of
+from tools.playground.project import LEFT_OUT, PORT
 from tools.processes import StartError, has_ended
 from tools.race import RaceHandler, Races
 from tools.sites import running_site
@@ -19,6 +21,17 @@ from tools.web import address, listen, serve
 from workshop import COMMANDS
 
 LIMIT = 60  # seconds, for what never happens
+
+
+def test_steps_share_a_new_database_while_settings_and_migrations_are_the_same(tmp_path):
+    copy = shutil.copytree(STEPS[0].folder, tmp_path / "step", ignore=LEFT_OUT)
+    assert schema_of(copy) == schema_of(STEPS[0].folder) == schema_of(STEPS[1].folder)
+    assert schema_of(STEPS[3].folder) != schema_of(STEPS[4].folder)
+    for name in ["config/settings.py", "accounts/migrations/0002_more.py"]:
+        before = schema_of(copy)
+        with (copy / name).open("a", encoding="utf-8") as file:
+            file.write("# changed\n")
+        assert schema_of(copy) != before
 
 
 def test_killed_consumer_is_started_again_and_the_server_goes_on(standins, tmp_path):

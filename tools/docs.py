@@ -25,7 +25,14 @@ FENCED = re.compile(r"<!-- (\w+)([^\n]*) -->\n(```\w*\n)(.*?)(```\n)", re.DOTALL
 TABLE = re.compile(r"<!-- (demo|losses|queues) (\S+) -->\n\n((?:\|.*\n)*)")
 
 
-PAGES = ["README.md", "INSTRUCTOR.md", "PRODUCTION.md", "SLIDES.md", "step5_outbox/CLUSTER.md"]
+PAGES = [
+    "README.md",
+    "INSTRUCTOR.md",
+    "PRODUCTION.md",
+    "SLIDES.md",
+    "step5_outbox/CLUSTER.md",
+    "examples/django_tasks/README.md",
+]
 
 
 def readmes():

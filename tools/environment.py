@@ -33,7 +33,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in STRAYS} | {"PYTHO
 MEGABYTES = {
     "workshop.txt": 18,
     "bundle.txt": 2,
-    "tests.txt": 13,
+    "tests.txt": 16,
     "browser.txt": 54,
     "notebooks.txt": 60,
     "jupyterlab.txt": 31,

@@ -3,12 +3,17 @@
 import os
 import subprocess
 import sys
-from functools import cache
+from collections import defaultdict
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 from .processes import StartError
 from .web import forwarded, names
+
+databases = {}  # new ones, as bytes, by their schema
+one_at_a_time = defaultdict(Lock)
 
 
 def step_environment(step, standins, var_dir=None, port=None, **variables):
@@ -68,12 +73,22 @@ def manage_once(step, environment, *arguments):
         raise StartError(f"{step.name}: manage.py {arguments[0]} failed: {last_line}")
 
 
-@cache
 def new_database(step):
     """Return a new database of the step as bytes, for a copy is made faster than it is migrated.
 
-    Raises StartError as migrate() does.
+    Steps with the same settings and migrations share it. Raises StartError as migrate() does.
     """
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        migrate(step, os.environ | {"VAR_DIR": folder})
-        return Path(folder, "db.sqlite3").read_bytes()
+    schema = schema_of(step.folder)
+    with one_at_a_time[schema]:
+        if schema not in databases:
+            with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                migrate(step, os.environ | {"VAR_DIR": folder})
+                databases[schema] = Path(folder, "db.sqlite3").read_bytes()
+        return databases[schema]
+
+
+def schema_of(folder):
+    """Return a hash of all that the new database of a step in this folder hangs on."""
+    patterns = ["*/migrations/*.py", "config/settings.py"]
+    paths = [path for pattern in patterns for path in folder.glob(pattern)]
+    return sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()

@@ -22,7 +22,7 @@ PBKDF2 = "django.contrib.auth.hashers.PBKDF2PasswordHasher"
 BURST_SECONDS = 1  # in which the visitors of a burst arrive
 # A client gets 20 answers a second at most, because runserver sends each in pieces, and the system
 # waits 40 ms between the first and the second. So many clients use up a core of the web process.
-BUSY_CLIENTS = 16
+BUSY_CLIENTS = 16  # beside 15 sign-ups or more; a trial recording has one more than sign-ups
 BUSY_PAGE = "/signup/"
 KILL_RESIZE_SECONDS = 2  # at most: the longest work that a kill interrupts
 KILL_LEASE_SECONDS = 5  # longer than that
@@ -153,8 +153,9 @@ def web(recording, options):
     for step in [STEP3, STEP4]:
         with recording.site(step) as site:
             sign_up_in_turn(recording, f"web_idle_step{step.number}", site, options)
-        busy = {"busy_clients": BUSY_CLIENTS, "busy_page": BUSY_PAGE}
-        with recording.site(step, **busy) as site, site.kept_busy(BUSY_PAGE, BUSY_CLIENTS):
+        clients = min(BUSY_CLIENTS, options.signups + 1)
+        busy = {"busy_clients": clients, "busy_page": BUSY_PAGE}
+        with recording.site(step, **busy) as site, site.kept_busy(BUSY_PAGE, clients):
             sign_up_in_turn(recording, f"web_busy_step{step.number}", site, options)
 
 

@@ -102,6 +102,8 @@ def main(arguments=None):
     environment = os.environ | chance | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
     # Or each of the hundreds of processes that the tests start would compile our code anew.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    paths = [str(ROOT / "tests" / "startup"), environment.get("PYTHONPATH")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     try:
         failed = run(sessions, environment)
     except KeyboardInterrupt:

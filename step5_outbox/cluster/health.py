@@ -72,7 +72,12 @@ def work(request):
 def answer(request, found, errors):
     """Return whether all is well, and to who sends the token, the details."""
     details = {"ok": not errors}
-    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if settings.HEALTH_TOKEN and constant_time_compare(token, settings.HEALTH_TOKEN):
+    if sends_token(request):
         details |= {"found": found, "errors": errors}
     return JsonResponse(details, status=503 if errors else 200)
+
+
+def sends_token(request):
+    """Return whether the request may be told details; without a token in the settings none may."""
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bool(settings.HEALTH_TOKEN) and constant_time_compare(token, settings.HEALTH_TOKEN)

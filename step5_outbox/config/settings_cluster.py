@@ -19,6 +19,11 @@ ROOT_URLCONF = "config.urls_cluster"
 MIDDLEWARE.insert(2, "whitenoise.middleware.WhiteNoiseMiddleware")  # after SecurityMiddleware
 WHITENOISE_USE_FINDERS = True  # the apps' static files, without collecting them
 
+# Requests, for /metrics/, from the clock on to the view.
+INSTALLED_APPS += ["django_prometheus"]
+MIDDLEWARE.insert(1, "django_prometheus.middleware.PrometheusBeforeMiddleware")
+MIDDLEWARE.append("django_prometheus.middleware.PrometheusAfterMiddleware")
+
 # Each thread of a server would keep a connection of its own; PostgreSQL has 100.
 DATABASE_URL = given("DATABASE_URL", kind=address("postgres", "postgresql"))
 DATABASES = {"default": Env.db_url_config(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True}}
@@ -66,9 +71,9 @@ if TIMINGS_URL := given("TIMINGS_URL", HUEY_URL if ON_REDIS else "", address("re
     LOGGING["handlers"]["timings_redis"] = handler
     LOGGING["loggers"]["timing"]["handlers"].append("timings_redis")
 
-HEALTH_TOKEN = given("HEALTH_TOKEN", "")  # who sends it is told details
+HEALTH_TOKEN = given("HEALTH_TOKEN", "")  # who sends it is told details, and the metrics
 HEALTH_LATE_SECONDS = given("HEALTH_LATE_SECONDS", 120, above_0(int))
-SECURE_REDIRECT_EXEMPT = [r"^health/"]  # load balancers ask over HTTP
+SECURE_REDIRECT_EXEMPT = [r"^(health|metrics)/"]  # who asks inside asks over HTTP
 if given("WITHOUT_TLS", False, switch):  # to try it out on one machine
     SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
     SECURE_HSTS_SECONDS = 0

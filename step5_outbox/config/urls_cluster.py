@@ -1,6 +1,7 @@
 from django.urls import path
 
 from cluster import health
+from cluster.metrics import metrics
 
 from .urls import urlpatterns as site
 
@@ -8,4 +9,5 @@ urlpatterns = [
     *site,
     path("health/", health.visitors, name="health"),
     path("health/work/", health.work, name="health_work"),
+    path("metrics/", metrics, name="metrics"),
 ]

@@ -1,6 +1,5 @@
 """Gathers what a project is judged by: what its processes do, with the stand-ins beside them."""
 
-import hashlib
 import json
 import queue
 import subprocess
@@ -14,6 +13,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from ..catalogue import ROOT
+from ..manage import databases, schema_of
 from ..processes import StartError, kill
 from ..servers import Redis
 from ..sites import Site, words
@@ -25,7 +25,6 @@ WORK_SECONDS = 10  # what a consumer may take for a mail and a picture
 MAIL_SECONDS = 5  # what a mail that has left may take until it is there
 QUICK = {"joke_delay": 0.02, "mail_delay": 0.02}
 RESIZE_SECONDS = 0.2  # simulated: long enough to see in the drawing
-migrated = {}  # databases without rows, by a hash of the settings and migrations
 
 
 class Broken(Exception):
@@ -108,17 +107,15 @@ class Evidence:
 
     def offer_database(self):
         """Copy the database of an earlier check, if the project still has the same migrations."""
-        patterns = ["*/migrations/*.py", "config/settings.py"]
-        paths = [path for pattern in patterns for path in self.project.folder.glob(pattern)]
-        content = b"".join(path.read_bytes() for path in sorted(paths))
-        self.schema = hashlib.sha256(content).hexdigest()
-        self.site.environment["IS_MIGRATED"] = "yes" if self.schema in migrated else ""
-        if self.schema in migrated:
-            (self.site.var_dir / "db.sqlite3").write_bytes(migrated[self.schema])
+        self.schema = schema_of(self.project.folder)
+        self.site.environment["IS_MIGRATED"] = "yes" if self.schema in databases else ""
+        if self.schema in databases:
+            (self.site.var_dir / "db.sqlite3").write_bytes(databases[self.schema])
 
     def keep_database(self):
-        with suppress(OSError):
-            migrated[self.schema] = (self.site.var_dir / "db.sqlite3").read_bytes()
+        if self.schema not in databases:
+            with suppress(OSError):
+                databases[self.schema] = (self.site.var_dir / "db.sqlite3").read_bytes()
 
     def stop(self):
         if self.process:
@@ -234,7 +231,7 @@ class Evidence:
         """Return whether the condition becomes true in so many seconds."""
         deadline = time.monotonic() + seconds
         while not (value := condition()) and time.monotonic() < deadline:
-            time.sleep(0.02)
+            time.sleep(0.05)
         return value
 
     def lanes(self):

@@ -1,0 +1,44 @@
+"""What Prometheus collects of a web server: its requests, and the outbox, the same at each."""
+
+from django.conf import settings
+from django.db import Error
+from django.db.models import Count, Min, Q
+from django.http import HttpResponseForbidden
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from django_prometheus.exports import ExportToDjangoView
+from prometheus_client import Gauge
+
+from outbox.models import Job
+
+from .health import sends_token
+
+JOBS = Gauge("outbox_jobs", "Jobs that are not done, by state", ["work", "state"])
+OLDEST = Gauge("outbox_oldest_due_seconds", "For how long a job has been due", ["work"])
+
+
+@require_safe
+def metrics(request):
+    """Return the metrics in the format of Prometheus, to who sends the token."""
+    if not sends_token(request):
+        return HttpResponseForbidden()
+    try:
+        count_jobs()
+    except Error:  # without the database, the requests are still of interest
+        JOBS.clear()
+        OLDEST.clear()
+    return ExportToDjangoView(request)
+
+
+def count_jobs():
+    now = timezone.now()
+    for work in settings.OUTBOX_WORK:
+        found = Job.objects.filter(work=work).aggregate(
+            due=Count("pk", filter=Q(due_at__lte=now)),
+            waiting=Count("pk", filter=Q(due_at__gt=now)),  # leased, or to be tried again later
+            given_up=Count("pk", filter=Q(due_at=None)),
+            oldest=Min("due_at", default=now),
+        )
+        OLDEST.labels(work).set(max(0, (now - found.pop("oldest")).total_seconds()))
+        for state, jobs in found.items():
+            JOBS.labels(work, state).set(jobs)
