@@ -53,8 +53,12 @@ def faults(console, standins, _):
                 console.print(f"{name}: {json.dumps(found[name])}", soft_wrap=True)
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
-        for side in [threads.submit(break_a_cluster) for _ in range(SIDE_BY_SIDE)]:
-            side.result()
+        sides = [threads.submit(break_a_cluster) for _ in range(SIDE_BY_SIDE)]
+        try:
+            for side in sides:
+                side.result()
+        finally:
+            left.queue.clear()  # after Ctrl-C, or an error, the faults under way are the last
     return {name: found[name] for name in names}
 
 
