@@ -2,6 +2,7 @@
 
 import json
 import re
+from math import ceil
 from statistics import median
 
 import pytest
@@ -12,6 +13,7 @@ from tools.catalogue import ROOT, STEPS
 from tools.docs import read, readmes, regenerated
 from tools.environment import MEGABYTES
 from tools.losses import WAYS
+from tools.playground.stages import TASKS
 from workshop import COMMANDS
 
 by_readme = pytest.mark.parametrize("path", readmes(), ids=lambda p: p.relative_to(ROOT).as_posix())
@@ -120,6 +122,46 @@ def test_minutes_of_the_steps_are_the_same_in_both_places():
     for step in STEPS:
         text = read(f"{step.name}/README.md")
         assert f"What you will learn, in about {minutes[step.name]} minutes:" in text
+
+
+def walk_through():
+    """Return the rows of INSTRUCTOR.md's table, by the step's number: the numbers in its cells."""
+    table = read("INSTRUCTOR.md").partition("<!-- walk-through -->\n\n")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    return {int(number): [float(cell) for cell in cells if cell] for number, *cells in rows}
+
+
+def minutes_for(words, minutes):
+    """Return a learner's minutes: 200 words in one, 4 for one of the walk-through's."""
+    return 5 * ceil((words / 200 + 4 * minutes) / 5)
+
+
+def test_minutes_of_a_lesson_follow_from_its_words_and_the_walk_through():
+    for step in STEPS:
+        text = read(f"{step.name}/README.md")
+        minutes = minutes_for(len(text.split()), walk_through()[step.number][0])
+        assert f"in about {minutes} minutes:" in text, f"{step.name}: now about {minutes} minutes"
+
+
+def test_minutes_of_writing_follow_from_the_tasks_words_and_the_walk_through():
+    stated = [row[-1] for row in walk_through().values() if len(row) > 1]
+    minutes = [
+        minutes_for(
+            sum(len(f"{task.promise} {task.why}".split()) for task in tasks),
+            walk_through()[stage][1],
+        )
+        for stage, tasks in TASKS.items()
+    ]
+    assert stated == minutes
+    said = "[{}, {}, {} and {} minutes](INSTRUCTOR.md#timetables)".format(*minutes)
+    assert said in " ".join(read("README.md").split())
+
+
+def test_timetables_leave_time_to_write():
+    rows = re.findall(r"^\| `start (\d)`, and write it.* \| (\d+) \|$", read("INSTRUCTOR.md"), re.M)
+    assert {stage for stage, _ in rows} == {str(stage) for stage in TASKS}
+    for stage, minutes in rows:
+        assert int(minutes) >= walk_through()[int(stage)][-1] * 4 / 3  # a third for questions
 
 
 @pytest.mark.parametrize(

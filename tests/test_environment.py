@@ -38,7 +38,7 @@ DONE = "workshop.py demo: done.\n"
 REPORT = """
 import json, os, sys, tiny
 seen = {"tiny": tiny.VERSION, "prefix": sys.prefix, "cwd": os.getcwd(), "arguments": sys.argv[1:],
-        "utf8": sys.flags.utf8_mode, "path": sys.path}
+        "utf8": sys.flags.utf8_mode, "path": sys.path, "from": os.environ["WORKSHOP_STARTED_IN"]}
 print(json.dumps(seen))
 sys.exit(int(os.environ.get("STATUS", "0")))
 """
@@ -234,6 +234,7 @@ def test_first_run_installs_the_lock_and_runs_the_command_in_the_clone(built):
     assert seen["tiny"] == "1.0"
     assert Path(seen["prefix"]) == built.venv
     assert Path(seen["cwd"]) == built.root
+    assert Path(seen["from"]) == built.wheels.resolve()  # where a path in an argument counts from
     assert seen["arguments"] == ["--json", "two words"]
     assert seen["utf8"] == 1
     assert "Downloading workshop.txt" in built.first_run.stderr

@@ -13,8 +13,9 @@ import pytest
 import requests
 
 from tools.catalogue import BY_NUMBER, ROOT
-from tools.playground import check, diff, hint, reset, start
+from tools.playground import check, diff, evidence, hint, reset, start
 from tools.playground.lanes import drawn
+from tools.playground.probe.errors import described
 from tools.playground.project import NOTES, find_project, notes
 from tools.playground.stages import BEYOND, TASKS
 from tools.processes import stop
@@ -73,6 +74,7 @@ def test_check_of_the_solution_draws_two_sign_ups_and_exits_with_0(capsys):
     assert check.main(["step2_signals"]) == 0
     said = capsys.readouterr().out
     assert "5 of 5 tasks done" in said
+    assert "`python workshop.py start 3` goes on" in said
     assert said.count("✓") == 5
     assert "Your sign-up: the page is back after" in said
     assert "Step 2's: the page is back after" in said
@@ -84,7 +86,7 @@ def test_check_of_one_task_says_what_is_wrong_and_exits_with_1(playground, capsy
     said = capsys.readouterr().out
     assert "✗ profile" in said
     assert "are your receivers imported?" in said
-    assert "0 of 1 tasks done" in said
+    assert "0 of 1 task done" in said
 
 
 BROKEN = {
@@ -102,6 +104,41 @@ def test_project_that_does_not_start_is_told_in_one_line(playground, capsys, cod
     assert check.main([str(playground)]) == 1
     [line] = [line for line in capsys.readouterr().out.splitlines() if "✗" in line]
     assert line.startswith(f"✗ It does not start: {says}")
+
+
+def test_cause_is_named_that_an_error_does_not_name(playground, capsys, monkeypatch):
+    monkeypatch.setattr(evidence, "databases", {})  # the migrations are what it stumbles over
+    shutil.copytree(BY_NUMBER[2].folder / "accounts", playground / "accounts", dirs_exist_ok=True)
+    signals = playground / "accounts" / "signals.py"
+    text = signals.read_text(encoding="utf-8")
+    signals.write_text(text.replace("(post_save, sender=User)", "(post_save)"), encoding="utf-8")
+    assert check.main([str(playground)]) == 1
+    said = capsys.readouterr().out
+    assert "It does not start: accounts/" in said
+    assert "A receiver without `sender` is called for every model's rows" in said
+    # What Huey raises where redis-py is not installed.
+    text = described(ValueError('"redis" python module not found'))["text"]
+    assert "unless `HUEY` in the settings names" in text
+
+
+def test_model_without_a_migration_is_told(playground, capsys):
+    with (playground / "accounts" / "models.py").open("a", encoding="utf-8") as models:
+        models.write("\n\nclass Job(models.Model):\n    work = models.TextField()\n")
+    assert check.main([str(playground), "--task", "profile"]) == 1
+    assert "a migration is missing for accounts" in capsys.readouterr().out
+
+
+def test_folder_counts_from_where_the_user_stands(playground, monkeypatch, capsys):
+    monkeypatch.setenv("WORKSHOP_STARTED_IN", str(playground.parent))  # as the launcher says
+    assert diff.main([playground.name]) == 0
+    assert "--- yours/accounts/views.py" in capsys.readouterr().out
+    assert start.main(["3", "another"]) == 0
+    assert (playground.parent / "another" / "manage.py").is_file()
+    assert "another is a copy of step2_signals" in capsys.readouterr().out
+    assert diff.main(["step2_signals"]) == 0  # the repository's own folders have their names
+    monkeypatch.setenv("WORKSHOP_STARTED_IN", str(playground))
+    assert diff.main(["."]) == 0
+    assert "--- yours/accounts/views.py" in capsys.readouterr().out
 
 
 def test_traceback_comes_when_it_is_asked_for(playground, capsys):
@@ -147,8 +184,8 @@ def test_hints_go_from_the_idea_to_a_line_of_code(playground, capsys):
     for _ in range(4):
         assert hint.main([str(playground), "--task", "profile"]) == 0
         said.append(capsys.readouterr().out)
-    for text, expected in zip(said, profile.hints, strict=False):
-        assert expected in text
+    for number, (text, expected) in enumerate(zip(said, profile.hints, strict=False), start=1):
+        assert f"Hint {number} of 3: {expected}" in text
     assert profile.hints[2] not in said[0] + said[1]
     assert all(expected in said[3] for expected in profile.hints)
     assert notes(playground)["hints"] == {"profile": 3}
@@ -184,6 +221,7 @@ def test_diff_shows_code_and_no_comments(playground, capsys):
     views = playground / "accounts" / "views.py"
     views.write_text("# mine\nx = 1  # one\n", encoding="utf-8")
     (playground / "accounts" / "jokes.py").write_text("def f(:\n", encoding="utf-8")
+    (playground / "huey.sqlite3").write_bytes(b"\0\1 no text")
     assert diff.main([str(playground)]) == 0
     said = capsys.readouterr().out
     assert "--- yours/accounts/views.py\n+++ step2_signals/accounts/views.py" in said
@@ -192,6 +230,7 @@ def test_diff_shows_code_and_no_comments(playground, capsys):
     assert "+@receiver(post_save, sender=User)\n" in said
     assert "#" not in said
     assert "_step.html" not in said
+    assert "sqlite3" not in said
     assert diff.main(["step2_signals"]) == 0
     assert "No difference" in capsys.readouterr().out
 

@@ -27,24 +27,24 @@ AT_THE_START = {
     3: {
         "page": "The page waited for the mail: it was sent in the request's thread.",
         "commit": "The commit waited for the mail: no other thread has it yet.",
-        "failure": "This comes after `page`.",
-        "connection": "This comes after `page`.",
-        "shutdown": "This comes after `page`.",
+        "failure": "This can be checked once `page` is done.",
+        "connection": "This can be checked once `page` is done.",
+        "shutdown": "This can be checked once `page` is done.",
     },
     4: {
         "queued": "A saved user queues nothing: this process sends the mail itself.",
-        "immediate": "This comes after `queued`.",
-        "keys": "This comes after `queued`.",
-        "consumer": "This comes after `immediate`.",
-        "retried": "This comes after `queued`.",
-        "priority": "This comes after `queued`.",
+        "immediate": "This can be checked once `queued` is done.",
+        "keys": "This can be checked once `immediate` is done.",
+        "consumer": "This can be checked once `immediate` is done.",
+        "retried": "This can be checked once `immediate` is done.",
+        "priority": "This can be checked once `immediate` is done.",
     },
     5: {
         "row": "Nothing in the database remembers the mail: the transaction that saves the user"
         " writes no row for it.",
-        "killed": "This comes after `row`.",
-        "wiped": "This comes after `killed`.",
-        "woken": "This comes after `killed`.",
+        "killed": "This can be checked once `row` is done.",
+        "wiped": "This can be checked once `killed` is done.",
+        "woken": "This can be checked once `killed` is done.",
     },
 }
 WITHOUT_REDIS = [task for task in BEYOND if task.name != "redis"]

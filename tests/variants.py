@@ -195,6 +195,20 @@ MISTAKES = [
         "though a receiver listens",
     ),
     Variant(
+        "profile made by the service, too",
+        2,
+        {
+            "accounts/services.py": [
+                (
+                    "                user.save()\n",
+                    "                user.save()\n            create_profile(user)\n",
+                )
+            ]
+        },
+        "profile",
+        "Does `save_new_user()` still make a profile, too?",
+    ),
+    Variant(
         "profile after the commit",
         2,
         {
@@ -606,7 +620,11 @@ MISTAKES += [
                 (POOL, WORKER.replace("atexit.register(stop)\n", "")),
                 (IN_THREAD, ""),
                 (SUBMIT, "        mails.put([task, user])\n"),
-                ("import logging\n", "import logging\nimport queue\nimport threading\n"),
+                ("import logging\n", "import logging\nimport threading\n"),
+                (
+                    "from django.db import connection",
+                    "from queue import SimpleQueue\n\nfrom django.db import connection",
+                ),
             ]
         },
         "shutdown",

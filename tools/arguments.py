@@ -4,11 +4,10 @@ before it installs anything.
 
 import argparse
 import socket
-from pathlib import Path
 
 from workshop import COMMANDS
 
-from .catalogue import ROOT, STEPS, find_step
+from .catalogue import ROOT, STEPS, find_step, started_in
 from .playground.project import find_project, is_project, stages
 
 SYSTEMS = ["linux", "macos-arm", "macos-intel", "windows"]  # that a bundle can be made for
@@ -95,14 +94,14 @@ def step_or_project(text):
 
 
 def folder(text):
-    path = Path(text).resolve()
+    path = started_in(text).resolve()
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
     return path
 
 
 def new_file(text):
-    path = Path(text).resolve()
+    path = started_in(text).resolve()
     if not path.parent.is_dir() or path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} can't be a file: is there such a folder?")
     return path
@@ -174,7 +173,9 @@ def add_output(parser, default):
 
 
 def add_json(parser):
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument(
+        "--json", type=started_in, metavar="FILE", help="write the figures there too"
+    )
 
 
 @describes("demo")
@@ -192,7 +193,7 @@ def demo(parser):
     )
     parser.add_argument(
         "--var-dir",
-        type=Path,
+        type=started_in,
         metavar="DIR",
         help="let the steps write below it, not to their var/",
     )
@@ -351,7 +352,9 @@ def record(parser):
         "--megapixels", type=positive, default=48, metavar="N", help="of the largest picture (48)"
     )
     add_base_port(parser, "the demo's")
-    parser.add_argument("--into", type=Path, default=ROOT / "notebooks" / "data", metavar="DIR")
+    parser.add_argument(
+        "--into", type=started_in, default=ROOT / "notebooks" / "data", metavar="DIR"
+    )
 
 
 @describes("bench")

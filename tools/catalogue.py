@@ -1,9 +1,15 @@
 """What the five steps are. Imports the standard library only."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def started_in(path="."):
+    """Return the path, which counts from where the user stands; the launcher runs all in ROOT."""
+    return Path(os.environ.get("WORKSHOP_STARTED_IN") or Path.cwd(), path)
 
 
 @dataclass(frozen=True)

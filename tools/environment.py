@@ -73,7 +73,8 @@ def run(name, module, locks, arguments, wheels=None):
     a Ctrl-C and 143 after a SIGTERM while it is being made.
     """
     status, was_stopped = make_and_call(module, locks, arguments, wheels or WHEELS)
-    how = "stopped" if was_stopped else "failed" if status else "done"
+    unsuccessful = "not all tasks are done" if name == "check" and status == 1 else "failed"
+    how = "stopped" if was_stopped else unsuccessful if status else "done"
     say(f"workshop.py {name}: {how}{f' (exit status {status})' if status else ''}.")
     return status
 
@@ -269,7 +270,8 @@ def call(command):
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
-    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
+    environment = ENVIRONMENT | {"WORKSHOP_STARTED_IN": os.getcwd()}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
     for number in early:
         process.send_signal(number)
     status = process.wait()

@@ -21,8 +21,8 @@ def check_port_is_free(host, port):
     """Raise StartError when something listens on the port already; the text says what."""
     if problem := port_problem(host, port):
         who = listener(port)
-        what = f"{who}: stop it" if who else f"Port {port} can't be used ({problem})"
-        raise StartError(f"{what}, or choose other ports with --base-port.")
+        what = f"{who}: stop it, or" if who else f"Port {port} can't be used ({problem}):"
+        raise StartError(f"{what} choose other ports with --base-port.")
 
 
 def port_problem(host, port):

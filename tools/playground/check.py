@@ -50,8 +50,11 @@ def check(project, tasks, report):
 def judge(task, seen, messages):
     """Return what is wrong with the task, or ""; `messages` keeps the answers by task."""
     if task.name not in messages:
-        before = task.after and judge(chosen(seen.project.stage, task.after)[0], seen, messages)
-        messages[task.name] = f"This comes after `{task.after}`." if before else task.judge(seen)
+        before = task.after and chosen(seen.project.stage, task.after)[0]
+        if before and judge(before, seen, messages):
+            messages[task.name] = f"This can be checked once `{before.name}` is done."
+        else:
+            messages[task.name] = task.judge(seen)
     return messages[task.name]
 
 

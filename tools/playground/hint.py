@@ -51,7 +51,7 @@ def next_hint(project, task):
         )
     if project.folder not in [step.folder for step in STEPS]:
         note(project.folder, hints=given | {task.name: number + 1})
-    return task.hints[number]
+    return f"Hint {number + 1} of {len(task.hints)}: {task.hints[number]}"
 
 
 if __name__ == "__main__":

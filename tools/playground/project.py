@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalogue import BY_NUMBER, ROOT, STEPS
+from ..catalogue import BY_NUMBER, ROOT, STEPS, started_in
 
 PLAYGROUND = ROOT / "playground"
 NOTES = "playground.json"  # in the folder: its stage, and how many hints were shown
@@ -63,7 +63,7 @@ def find_project(text=None, stage=None):
 
     The stage is the given one, or the one that `start` noted, or that of the step of this name.
     """
-    folder = PLAYGROUND if text is None else Path(ROOT, text).resolve()
+    folder = PLAYGROUND if text is None else folder_of(text)
     if not (folder / "manage.py").is_file():
         reason = "there is no manage.py in it" if folder.is_dir() else "it is not there"
         raise NoProject(f"{shown(folder)} holds no step: {reason}. Make one: workshop.py start 2")
@@ -77,12 +77,24 @@ def find_project(text=None, stage=None):
 def is_project(text):
     """Return whether the text names a folder, other than a step's, for find_project()."""
     is_step = text.rstrip("/\\") in {step.name for step in STEPS}
-    return not is_step and (text == PLAYGROUND.name or Path(ROOT, text).is_dir())
+    return not is_step and (text == PLAYGROUND.name or folder_of(text).is_dir())
+
+
+def folder_of(text):
+    """Return the folder that a path means where the user is.
+
+    The repository's own folders, the steps and the playground, have their names everywhere.
+    """
+    folder, ours = started_in(text).resolve(), ROOT / text
+    is_ours = ours in [PLAYGROUND, *(step.folder for step in STEPS)]
+    return ours if is_ours and not folder.exists() else folder
 
 
 def shown(folder):
-    """Return the folder's path as people write it here."""
-    return str(folder.relative_to(ROOT)) if folder.is_relative_to(ROOT) else str(folder)
+    """Return the folder's path as people write it where they are."""
+    if folder.is_relative_to(here := started_in().resolve()):
+        return str(folder.relative_to(here))
+    return folder.name if folder == PLAYGROUND else str(folder)
 
 
 def notes(folder):
@@ -120,7 +132,8 @@ def texts(folder):
 
 
 def is_left_out(name):
-    return any(part in {"var", "__pycache__"} or part.startswith(".") for part in name.split("/"))
+    is_hidden = any(p in {"var", "__pycache__"} or p.startswith(".") for p in name.split("/"))
+    return is_hidden or ".sqlite3" in name  # a queue whose file's name is relative
 
 
 def changed_files(project):

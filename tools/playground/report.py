@@ -4,6 +4,7 @@ import shutil
 import textwrap
 import time
 
+from ..catalogue import STEPS
 from .lanes import beside_the_solution
 
 MARKS = {True: "✓", False: "✗"}
@@ -42,12 +43,23 @@ class Report:
         open_tasks = [name for name, message in messages.items() if message]
         count = len(messages)
         seconds = time.monotonic() - self.began
-        print(f"\n{count - len(open_tasks)} of {count} tasks done, checked in {seconds:.1f} s.")
+        noun = "task" if count == 1 else "tasks"
+        print(f"\n{count - len(open_tasks)} of {count} {noun} done, checked in {seconds:.1f} s.")
         if open_tasks:
             print(f"Next: {open_tasks[0]}. `python workshop.py hint` helps.", end="")
             if seen.tracebacks and not self.with_tracebacks:
                 print(" `check --traceback` shows the errors' tracebacks.", end="")
             print(flush=True)
+        elif count > 1:
+            print(self.what_next(), flush=True)
+
+    def what_next(self):
+        """Return the commands for somebody who has done all tasks of the stage."""
+        stage = self.project.stage
+        after = f"`python workshop.py start {stage + 1}` goes on."
+        if stage == STEPS[-1].number:
+            after = "`python workshop.py check --tasks` lists five tasks more."
+        return f"`python workshop.py diff` compares it with {self.project.solution.name}. {after}"
 
     def broken(self, error):
         print(f"✗ It does not start: {error}", flush=True)

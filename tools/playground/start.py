@@ -2,22 +2,29 @@
 
 import shutil
 import sys
-from pathlib import Path
 
 from ..arguments import parse
-from ..catalogue import ROOT
-from .project import PLAYGROUND, NoProject, changed_files, find_project, make, put_aside, shown
+from .project import (
+    PLAYGROUND,
+    NoProject,
+    changed_files,
+    find_project,
+    folder_of,
+    make,
+    put_aside,
+    shown,
+)
 from .report import Report
-from .stages import TASKS
+from .stages import BEFORE, TASKS
 
 
 def main(arguments=None):
     """Run the command; return its exit status."""
     options = parse("start", arguments)
-    folder = Path(ROOT, options.folder).resolve() if options.folder else PLAYGROUND
+    folder = folder_of(options.folder) if options.folder else PLAYGROUND
     try:
         if folder.exists():
-            make_room(folder, options.keep)
+            make_room(folder, options)
         project = make(folder, options.stage)
     except NoProject as error:
         print(error, file=sys.stderr)
@@ -29,12 +36,13 @@ def main(arguments=None):
     return 0
 
 
-def make_room(folder, keep):
+def make_room(folder, options):
     """Remove what is in the folder if nothing is lost by it; raise NoProject otherwise."""
-    if keep:
+    if options.keep:
         print(f"What was there is in {shown(put_aside(folder))}.\n")
         return
-    keeping = "`start N --keep` renames it first; `start N another-folder` leaves it as it is."
+    again = f"start {options.stage}"
+    keeping = f"`{again} --keep` renames it first; `{again} another-folder` leaves it as it is."
     try:
         changed = changed_files(find_project(folder))
     except NoProject:
@@ -52,6 +60,8 @@ def welcome(project):
     name = f'"{name}"' if " " in name else name
     print(f"{name} is a copy of {where.name}. Change it until all of this holds:\n")
     Report(project).list(TASKS[project.stage])
+    if project.stage in BEFORE:
+        print(f"\n{BEFORE[project.stage]}")
     option = "" if project.folder == PLAYGROUND else f" {name}"
     print(f"""
 python workshop.py check{option} --watch

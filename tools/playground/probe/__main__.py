@@ -37,6 +37,28 @@ def watch_start(is_ready):
             os._exit(1)
 
 
+class NoMigration(Exception):
+    """The models have changed, and the database has not."""
+
+
+def models_without_migration():
+    """Return the names of the apps with a table or a column that no migration makes."""
+    from django.apps import apps
+    from django.db.migrations.autodetector import MigrationAutodetector
+    from django.db.migrations.loader import MigrationLoader
+    from django.db.migrations.operations import AddField, CreateModel
+    from django.db.migrations.state import ProjectState
+
+    loader = MigrationLoader(None)
+    state = ProjectState.from_apps(apps)
+    changes = MigrationAutodetector(loader.project_state(), state).changes(graph=loader.graph)
+    return " and ".join(
+        app
+        for app, migrations in sorted(changes.items())
+        if any(isinstance(o, (CreateModel, AddField)) for m in migrations for o in m.operations)
+    )
+
+
 def prepare():
     """Return the experiments, and facts about the project; raises what the project raises."""
     import django
@@ -65,6 +87,8 @@ def prepare():
     if not os.environ["IS_MIGRATED"]:
         call_command("migrate", verbosity=0)
         connection.close()  # so that the database is one file
+    if missing := models_without_migration():
+        raise NoMigration(f"a migration is missing for {missing}: `manage.py makemigrations`")
 
     class Handler(WSGIRequestHandler):
         def log_message(self, *args):

@@ -74,9 +74,11 @@ class Experiments:
             before = self.rows()
             with suppress(Rollback), transaction.atomic():
                 user.save()
+                left = len(self.left())
                 result["has_profile"] = profile_of(user) is not None
                 self.watch.let_threads_show()
                 result["left_inside"] = self.left()
+                result["left_after_save"] = self.left()[left:]  # so a thread's
                 result["rows_inside"] = self.job_tables = self.new_rows(before)
                 raise Rollback
             self.watch.let_threads_show()

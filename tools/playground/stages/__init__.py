@@ -5,6 +5,8 @@ from . import beyond, stage2, stage3, stage4, stage5
 
 TASKS = {2: stage2.TASKS, 3: stage3.TASKS, 4: stage4.TASKS, 5: stage5.TASKS}
 BEYOND = beyond.TASKS
+# What to know before one begins: which tool, and what the checker expects of a name.
+BEFORE = {4: stage4.BEFORE, 5: stage5.BEFORE}
 
 
 def chosen(stage, name=None):

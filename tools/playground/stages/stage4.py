@@ -3,6 +3,8 @@
 from ..tasks import HUEY, Task, kinds, raised, refused, too_early
 
 SLOW = ["joke", "mail", "picture"]
+BEFORE = f"""The queue is Huey, which is installed, with a SQLite file as its broker:
+{HUEY}/django.html"""
 WORK = {"joke": "joke", "mail": "mail", "picture": "picture's resize"}
 
 
@@ -51,7 +53,7 @@ def keys(seen):
 
 def consumer(seen):
     if not seen.facts["has_consumer"]:
-        return "`manage.py run_huey` is no command: is `huey.contrib.djhuey` installed?"
+        return "`manage.py run_huey` is no command: is `huey.contrib.djhuey` in `INSTALLED_APPS`?"
     result = seen.consumer()
     if result["problem"]:
         return f"The consumer ended: {result['problem']}"
@@ -128,7 +130,7 @@ TASKS = [
         promise="A worker uses the rows as they are when it works, not as they were.",
         why="A task may wait for hours: addresses change, and so do the classes of your objects.",
         judge=keys,
-        after="queued",
+        after="immediate",
         hints=(
             "What you pass to a task is written to the queue, and is a copy. Pass what is needed to"
             " load the row.",
@@ -154,7 +156,7 @@ TASKS = [
         promise="A mail that is refused is tried again, more than twice, after a pause.",
         why="Mail servers are down for minutes, and refuse at once while they are.",
         judge=retried,
-        after="queued",
+        after="immediate",
         hints=(
             "Huey tries a task again that raises an exception, if it was told how often, and how"
             " long to wait.",
@@ -167,7 +169,7 @@ TASKS = [
         promise="A mail does not wait for pictures that were queued before it.",
         why="Somebody waits for the mail; a thumbnail may come a minute later.",
         judge=priority,
-        after="queued",
+        after="immediate",
         hints=(
             "Tasks can be more urgent than others. The default is the least urgent.",
             f"{HUEY}/guide.html#task-priority",

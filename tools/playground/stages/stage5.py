@@ -2,6 +2,11 @@
 
 from ..tasks import DJANGO, HUEY, Task, raised, refused
 
+BEFORE = """A lease is the time for which a worker has a job to itself. In the settings, take its
+seconds from the environment, because the checker can't wait for a minute:
+OUTBOX_LEASE_SECONDS = env.float("OUTBOX_LEASE_SECONDS", default=60)
+A new table needs a migration: `manage.py makemigrations` in the folder, with the Python in .venv.\
+"""
 CLUES = "Check sets OUTBOX_LEASE_SECONDS to 1: does your lease follow it?"
 
 
@@ -60,7 +65,7 @@ def woken(seen):
     if result["after"] != result["before"]:
         return (
             "A worker that was stopped for longer than its lease woke up, and changed the row of a"
-            " job that another worker has by now."
+            " job that another worker has by now. Without a lease, both have it at once."
         )
     return ""
 
