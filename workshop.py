@@ -63,7 +63,7 @@ def usage():
     """Return the help text."""
     lines = ["usage: python workshop.py COMMAND [ARGS]"]
     lines += ["  " + name.ljust(12) + COMMANDS[name][2] for name in COMMANDS]
-    lines += ["", "The first run installs what is needed into .venv; later runs need no network."]
+    lines += ["The first run installs what is needed into .venv; later runs need no network."]
     return "\n".join(lines) + "\n"
 
 
