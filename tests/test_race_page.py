@@ -13,7 +13,13 @@ from tools.race import RaceHandler, Races
 from tools.race.drawing import drawing
 from tools.web import listen, serve
 
-from .test_browser import PHONE, axe_violations, browser, open_page  # noqa: F401 - fixtures
+from .test_browser import (  # noqa: F401 - fixtures, too
+    PHONE,
+    axe_violations,
+    browser,
+    context_with,
+    open_page,
+)
 from .test_lane import BACK, CONSUMER, NEW_CONSUMER, SAVED, cut, lane_of, work
 
 PROJECTOR = {"width": 1280, "height": 720}  # pixels

@@ -35,7 +35,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 
 HUEY_URL = given("HUEY_URL", kind=address("redis", "rediss", "postgres", "postgresql"))
 ON_REDIS = HUEY_URL.startswith("redis")
-del HUEY["filename"]
+del HUEY["filename"], HUEY["fsync"]
 HUEY["consumer"] = {"workers": given("HUEY_WORKERS", 2, above_0(int))}  # without the polling
 if ON_REDIS:
     # Silent for longer than Huey's own wait of a second: not there.
