@@ -43,16 +43,16 @@ def main(arguments=None):
     try:
         measure(options, console)
     except (StartError, requests.RequestException) as error:
-        console.print(f"[red]{error}[/red]\nNothing was written.", soft_wrap=True)
+        console.print(f"[red]{error}[/red]", soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print("Stopped. Nothing was written.")
+        console.print("Stopped.")
         return 130
     return 0
 
 
 def measure(options, console):
-    """Measure the parts, print each, and write the record when all of them are over."""
+    """Measure the parts, and print and record each when it is over."""
     path = options.json or (None if options.quick else RECORD)
     about = {"seed": SEED} | machine_and_versions(PACKAGES)
     parts = parts_to_keep(path, about, options.parts) if path else {}
@@ -67,11 +67,11 @@ def measure(options, console):
         took = {"date": date.today().isoformat(), "took_seconds": round(time.monotonic() - start)}
         parts[name] = took | result
         console.print(table(module, result))
-    if path:
-        in_order = {name: parts[name] for name in MODULES if name in parts}
-        text = json.dumps(about | {"parts": in_order}, indent=1) + "\n"
-        path.write_text(on_one_line(text), encoding="utf-8", newline="\n")
-        console.print(f"Written: {path.name}")
+        if path:
+            in_order = {name: parts[name] for name in MODULES if name in parts}
+            text = json.dumps(about | {"parts": in_order}, indent=1) + "\n"
+            path.write_text(on_one_line(text), encoding="utf-8", newline="\n")
+            console.print(f"Written: {path.name}")
 
 
 def parts_to_keep(path, about, names):
