@@ -195,7 +195,7 @@ def test_systemd_unit_starts_a_command_that_exists(unit, tmp_path):
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
 def test_systemd_accepts_the_unit(unit, tmp_path):
-    text = block("ini").replace("/srv/site/.venv/bin/python", sys.executable)
+    text = block("ini").replace("/srv/site/.venv/bin/python", f'"{sys.executable}"')
     path = tmp_path / "consumer.service"
     path.write_text(text, encoding="utf-8")
     result = subprocess.run(
