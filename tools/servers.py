@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import RLock
 
 import psutil
-import requests
 
 from .catalogue import ROOT
 from .manage import manage
@@ -24,7 +23,7 @@ from .processes import (
     stop,
     wait_until,
 )
-from .sites import words
+from .sites import answers, words
 from .web import LOOPBACK
 
 BUCKET, ACCESS_KEY, SECRET_KEY = "pictures", "workshop", "workshop-secret"
@@ -255,12 +254,7 @@ class Web(Process):
         return [sys.executable, "-m", "waitress", *options, "config.wsgi:application"]
 
     def answers(self, _):
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy leads to this machine
-            try:
-                return session.get(f"{self.url}/", timeout=5).ok
-            except requests.RequestException:
-                return False
+        return answers(self.url)
 
 
 class Consumer(Process):

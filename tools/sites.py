@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
+from urllib.parse import urlsplit
 
 import requests
 
@@ -98,15 +99,7 @@ class Site:
 
     def answers(self):
         """Return whether the server answers."""
-        with socket.socket() as probe:  # a request that nobody takes costs far more
-            if probe.connect_ex((reachable(self.host), self.port)):
-                return False
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy leads to this machine
-            try:
-                return session.get(f"{self.url}/", timeout=5).ok
-            except requests.RequestException:
-                return False
+        return answers(self.url)
 
     def timing_log(self):
         """Return the timing log from here on."""
@@ -141,6 +134,20 @@ class Site:
             for process in [self.consumer, self.server]:
                 if process:
                     stop(process)
+
+
+def answers(url):
+    """Return whether a server of this machine answers at its address, without a path."""
+    address = urlsplit(url)
+    with socket.socket() as probe:  # a request that nobody takes costs far more
+        if probe.connect_ex((address.hostname, address.port)):
+            return False
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy leads to this machine
+        try:
+            return session.get(f"{url}/", timeout=5).ok
+        except requests.RequestException:
+            return False
 
 
 def words(log):

@@ -5,12 +5,11 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import requests
-
 from ..catalogue import ROOT, STEPS
 from ..environment import BASE, ENVIRONMENT, MEGABYTES
 from ..ports import reserved_ports
 from ..processes import StartError, running
+from ..sites import answers
 from .measuring import POLL
 
 LIMIT = 3600  # seconds that a command may take on a slow machine
@@ -56,15 +55,6 @@ def cloned(folder):
     if done.returncode:
         raise StartError(f"git clone failed: {done.stderr.strip()}")
     return folder
-
-
-def answers(url):
-    try:
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy leads to this machine
-            return session.get(url, timeout=5).ok
-    except requests.RequestException:
-        return False
 
 
 def check(status, log):
