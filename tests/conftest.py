@@ -1,3 +1,4 @@
+import os
 import signal
 import sqlite3
 from contextlib import closing, contextmanager
@@ -14,6 +15,10 @@ from tools.visitor import Visitor, make_picture
 
 # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The steps run as on a reader's machine, which needs no client of PostgreSQL or Redis
+# (tests/startup/sitecustomize.py). Not so this process, which has started already.
+os.environ["WITHOUT_PACKAGES"] = "psycopg redis"
 
 # For what the visitor meets before any work begins: the same code in the steps between, as
 # tests/test_code.py holds.
@@ -45,8 +50,8 @@ def pytest_runtest_makereport(item):
     report = yield
     if report.failed:
         sites = [value for value in item.funcargs.values() if isinstance(value, Site)]
-        logs = {log for site in sites for log in [site.log, site.consumer_log]}
-        report.sections += [(log.name, words(log)[-3_000:]) for log in logs if words(log)]
+        logs = {log for site in sites for log in site.log.parent.glob("*log")}
+        report.sections += [(log.name, words(log)[-3_000:]) for log in sorted(logs)]
     return report
 
 
@@ -100,6 +105,14 @@ def started_site(request, started_standins, tmp_path_factory):
 def site(started_site, standins):
     """Each step in turn, as real processes on real sockets."""
     return started_site
+
+
+@pytest.fixture(scope="module")
+def with_all_packages():
+    """Let what the module's tests start have the clients of PostgreSQL and Redis."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("WITHOUT_PACKAGES")
+        yield
 
 
 @pytest.fixture(scope="session")

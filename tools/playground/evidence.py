@@ -1,6 +1,7 @@
 """Gathers what a project is judged by: what its processes do, with the stand-ins beside them."""
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -51,10 +52,11 @@ class Evidence:
         self.standins.__enter__()
         var_dir = Path(self.temporary.name, "var")
         self.log = var_dir.with_name("probe.log")
+        paths = [str(ROOT), os.environ.get("PYTHONPATH")]
         variables = {
             "SIMULATED_RESIZE_SECONDS": RESIZE_SECONDS,
             "JOKE_PORT": self.standins.http_port,
-            "PYTHONPATH": ROOT,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         }
         self.site = Site(self.project, self.standins, var_dir, **variables)
         self.process, self.workers = None, Workers(self)
