@@ -21,8 +21,8 @@ from tools.visitor import PASSWORD, Visitor, make_picture
 from .conftest import VisitedSite, outbox_site, workers
 from .test_contract import mail_to, user_count, wait_for
 
-SIGN_UPS = 40
-KILLS = int(os.environ.get("KILLS", "10"))  # more for a longer run
+KILLS = int(os.environ.get("KILLS", "6"))  # more for a longer run
+SIGN_UPS = 5  # before each
 SEED = int(os.environ.get("SEED", "1"))
 LIMIT = 120  # seconds, for what never happens
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
@@ -73,14 +73,14 @@ def test_killed_workers_lose_nothing(standins, tmp_path):
     with outbox_site(standins, tmp_path, OUTBOX_LEASE_SECONDS=4) as site:
         for number in range(KILLS):
             with workers(site, f"consumer-{number}.log") as process:
-                for _ in range(SIGN_UPS // KILLS):
+                for _ in range(SIGN_UPS):
                     visitors.append(site.visitor())
                     assert visitors[-1].sign_up(picture).status_code == 302
                 time.sleep(random.uniform(0, 0.8))
                 kill(process)
             attempts += [job[1] for job in jobs(site)]
         with workers(site, "consumer-last.log"):
-            # First, because forty pages cost far more to ask for, again and again.
+            # First, because all their pages cost far more to ask for, again and again.
             wait_for_all(lambda site: jobs(site) == [], [site])
             wait_for_all(is_shown_as_done, visitors)
     mails = [mail["to"][0] for mail in standins.inbox]
@@ -307,14 +307,9 @@ def test_picture_whose_server_was_killed_before_the_commit_is_removed_a_day_late
 
 
 @posix_only
-@pytest.mark.parametrize("number", [1, 3, 4, 5])  # step 2 works in the request, as step 1 does
-def test_what_a_killed_step_loses(number):
-    step = BY_NUMBER[number]
-    lost = measure(step, "SIGKILL", count=6)
-    both = lost["mails_lost"] + lost["thumbnails_lost"]
-    if step.has_outbox:
-        assert both == 0
-    elif step.has_consumer:
-        assert both >= 2  # what the two workers were at
-    else:
-        assert (lost["mails_lost"], lost["thumbnails_lost"]) == (6, 6)
+def test_what_a_killed_step_loses():
+    """As the table of losses counts it; the tests of the race kill all five steps."""
+    lost = measure(BY_NUMBER[3], "SIGKILL", count=6)
+    assert (lost["mails_lost"], lost["thumbnails_lost"]) == (6, 6)
+    lost = measure(BY_NUMBER[4], "SIGKILL", count=6)
+    assert lost["mails_lost"] + lost["thumbnails_lost"] >= 2  # what the two workers were at
