@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tools.catalogue import BY_NUMBER, ROOT, STEPS
-from tools.manage import schema_of
+from tools.manage import databases, new_database, schema_of
 from tools.playground.project import LEFT_OUT, PORT
 from tools.processes import StartError, has_ended
 from tools.race import RaceHandler, Races
@@ -32,6 +32,15 @@ def test_steps_share_a_new_database_while_settings_and_migrations_are_the_same(t
         with (copy / name).open("a", encoding="utf-8") as file:
             file.write("# changed\n")
         assert schema_of(copy) != before
+
+
+def test_processes_of_a_test_run_share_new_databases(tmp_path, monkeypatch):
+    schema = schema_of(STEPS[0].folder)
+    (tmp_path / f"{schema}.sqlite3").write_bytes(b"made by another process")
+    monkeypatch.setenv("NEW_DATABASES", str(tmp_path))
+    monkeypatch.delitem(databases, schema, raising=False)
+    assert new_database(STEPS[1]) == b"made by another process"
+    del databases[schema]
 
 
 def test_killed_consumer_is_started_again_and_the_server_goes_on(standins, tmp_path):

@@ -76,14 +76,17 @@ def manage_once(step, environment, *arguments):
 def new_database(step):
     """Return a new database of the step as bytes, for a copy is made faster than it is migrated.
 
-    Steps with the same settings and migrations share it. Raises StartError as migrate() does.
+    Steps with the same settings and migrations share it, and so do all processes that are told of
+    the same folder by NEW_DATABASES. Raises StartError as migrate() does.
     """
     schema = schema_of(step.folder)
-    with one_at_a_time[schema]:
+    with one_at_a_time[schema], TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if schema not in databases:
-            with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            kept = Path(os.environ.get("NEW_DATABASES", folder), f"{schema}.sqlite3")
+            if not kept.exists():
                 migrate(step, os.environ | {"VAR_DIR": folder})
-                databases[schema] = Path(folder, "db.sqlite3").read_bytes()
+                Path(folder, "db.sqlite3").replace(kept)
+            databases[schema] = kept.read_bytes()
         return databases[schema]
 
 

@@ -172,6 +172,7 @@ def run(sessions, environment):
     waiting, active, failed = list(sessions), [], []
     totals = {"passed": 0, "failed": 0, "skipped": 0}
     with TemporaryDirectory() as reports, ExitStack() as stack:
+        environment = environment | {"NEW_DATABASES": reports}
         while waiting or active:
             while waiting and len(active) < SESSIONS:
                 session = waiting.pop(0)
