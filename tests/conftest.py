@@ -16,10 +16,6 @@ from tools.visitor import Visitor, make_picture
 # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The steps run as on a reader's machine, which needs no client of PostgreSQL or Redis
-# (tests/startup/sitecustomize.py). Not so this process, which has started already.
-os.environ["WITHOUT_PACKAGES"] = "psycopg redis"
-
 # For what the visitor meets before any work begins: the same code in the steps between, as
 # tests/test_code.py holds.
 at_both_ends = pytest.mark.parametrize(
@@ -32,6 +28,16 @@ at_both_ends = pytest.mark.parametrize(
 
 # Fixtures that start sites, or run a slow command, for several tests.
 SHARED = {"built", "recording", "sites", "started_cluster", "started_patient_site", "started_site"}
+
+
+def pytest_configure(config):
+    """Run the steps as on a reader's machine, which needs no client of PostgreSQL or Redis.
+
+    See tests/startup/sitecustomize.py. Not so the processes that run tests, workers of
+    pytest-xdist among them.
+    """
+    if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
+        os.environ["WITHOUT_PACKAGES"] = "psycopg redis"
 
 
 @pytest.hookimpl(wrapper=True)  # so that pytest-xdist, inside, finds the groups
