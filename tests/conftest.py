@@ -16,15 +16,18 @@ from tools.visitor import Visitor, make_picture
 # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+def at(*steps):
+    """Return the mark of a test that needs the site of these steps alone."""
+    options = {"ids": lambda step: step.name, "indirect": True, "scope": "session"}
+    return pytest.mark.parametrize("started_site", steps, **options)
+
+
 # For what the visitor meets before any work begins: the same code in the steps between, as
 # tests/test_code.py holds.
-at_both_ends = pytest.mark.parametrize(
-    "started_site",
-    [STEPS[0], STEPS[-1]],
-    ids=lambda step: step.name,
-    indirect=True,
-    scope="session",
-)
+at_both_ends = at(STEPS[0], STEPS[-1])
+# For what hangs on the form, the settings and the pages alone, which all steps share.
+at_the_last_step = at(STEPS[-1])
 
 # Fixtures that start sites, or run a slow command, for several tests.
 SHARED = {"built", "recording", "sites", "started_cluster", "started_patient_site", "started_site"}

@@ -17,7 +17,7 @@ from PIL import Image
 
 from tools.visitor import PASSWORD, TIMEOUT, Visitor, make_picture
 
-from .conftest import at_both_ends
+from .conftest import at_both_ends, at_the_last_step
 from .test_contract import BAD_UPLOADS, ERROR, encoded, home_says, wait_for
 
 # Hypothesis also draws the constants of the code that is imported by then, which hangs on what else
@@ -25,11 +25,8 @@ from .test_contract import BAD_UPLOADS, ERROR, encoded, home_says, wait_for
 providers._get_local_constants = lambda: providers._local_constants
 EXAMPLES = int(os.environ.get("EXAMPLES", "1"))  # times as many, for a longer search
 
-pytestmark = [
-    at_both_ends,
-    # Or it would hide the failure that it is about to tell of.
-    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
-]
+# Or it would hide the failure that it is about to tell of.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 
 def examples(count):
@@ -134,6 +131,7 @@ def unquoted(address):
     return f"{name}@{domain}"
 
 
+@at_both_ends
 @given(changed=st.fixed_dictionaries({}, optional={"username": usernames, "email": emails}))
 @example(changed={"email": '"ada,eve"@example.com'})
 @example(changed={"username": "ď㨉ďȾG𦖦ďﬣ𥶣Y𬸖𥶣Ű"})  # of which the subject is folded at once
@@ -166,6 +164,7 @@ def test_any_name_and_address_is_refused_or_greeted_by_one_mail_alone(site, chan
     assert not UNESCAPED.search(mail["html"])
 
 
+@at_the_last_step
 @given(password=awkward, repeated=awkward | st.none())
 @examples(15)
 def test_any_password_is_refused_or_opens_the_account_again(site, password, repeated):
@@ -179,6 +178,7 @@ def test_any_password_is_refused_or_opens_the_account_again(site, password, repe
         assert visitor.email in page.text
 
 
+@at_the_last_step
 @given(
     extra=st.lists(st.tuples(field_names, awkward), max_size=10),
     query=st.dictionaries(field_names, awkward, max_size=5),
@@ -246,6 +246,7 @@ def upload(site, name, content):
         assert re.fullmatch(r"[0-9a-f]{32}\.(jpeg|jpg|png|webp|mpo)", name)
 
 
+@at_both_ends
 @given(name=file_names, content=uploads)
 @example(name=".", content=PICTURES[0])
 @example(name="me.jpg/", content=PICTURES[0])
@@ -254,6 +255,7 @@ def test_any_upload_is_refused_or_stored_under_a_name_of_our_own(site, name, con
     upload(site, name, content)
 
 
+@at_both_ends
 @given(name=file_names)
 @example(name="a." + "j" * 300)
 @examples(8)
@@ -261,6 +263,7 @@ def test_any_name_of_a_large_upload_is_as_good_as_another(site, name):
     upload(site, name, PICTURES[3] + b"\0" * 3_000_000)  # goes by way of a temporary file
 
 
+@at_the_last_step
 @given(
     token=awkward | st.none() | st.text("0aA", min_size=64, max_size=64),
     cookie=st.sampled_from(["own", "none", "forged"]),
@@ -306,6 +309,7 @@ class Answer:
 HOSTS = ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "[::1", "a b", ""]
 
 
+@at_the_last_step
 @given(host=st.sampled_from(HOSTS) | awkward.map(lambda text: re.sub(r"[\r\n\0]", "", text)[:1000]))
 @examples(15)
 def test_any_foreign_host_is_refused(site, host):
@@ -373,6 +377,7 @@ def ask(site, owner, other, method, target):
     return answer
 
 
+@at_both_ends
 @given(
     method=st.just("GET") | st.sampled_from(METHODS),
     target=st.sampled_from(GUESSES) | targets(),
@@ -398,6 +403,7 @@ def is_about_the_slash(answer, method):
 
 # The server of `runserver` gives out the static files itself, past the step's own code. It sends no
 # nosniff, and answers a path that leads out of their folders with 500.
+@at_the_last_step
 @given(method=st.sampled_from(["GET", "HEAD", "PUT"]), target=targets("static/"))
 @examples(40)
 def test_no_request_for_a_static_file_gets_another_file(site, owner, method, target):
