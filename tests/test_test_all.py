@@ -121,9 +121,9 @@ def test_stopping_leaves_no_process_behind(number):
 
 
 @pytest.mark.parametrize("arguments", [["--examples=0"], ["--examples=x"], ["1", "2"], ["--slow"]])
-def test_arguments_are_checked_first(arguments):
-    result = subprocess.run(
-        command("test_all", *arguments), cwd=ROOT, capture_output=True, encoding="utf-8"
-    )
-    assert (result.returncode, result.stdout) == (2, "")
-    assert "error:" in result.stderr
+def test_arguments_are_checked_first(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        test_all.main(arguments)
+    said = capsys.readouterr()
+    assert (stopped.value.code, said.out) == (2, "")
+    assert "error:" in said.err

@@ -1,6 +1,7 @@
 """A visitor who signs up over HTTP, as a browser would, and the picture that they bring."""
 
 import re
+from functools import cache
 from io import BytesIO
 from random import Random
 
@@ -12,6 +13,7 @@ PICTURE_SIZE = (4000, 3000)  # pixels: what a phone's camera makes
 TIMEOUT = 120  # seconds
 
 
+@cache
 def make_picture(size=PICTURE_SIZE):
     """Return a JPEG of an evening by the sea, `size` pixels, always the same bytes."""
     width, height = size
