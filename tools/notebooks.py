@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import matplotlib.font_manager  # noqa: F401 - makes its font cache, or a notebook would warn of it
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
@@ -38,6 +37,8 @@ def executed(path):
 
     Raise NotebookError if a cell raises, warns, writes to standard error or takes too long.
     """
+    import matplotlib.font_manager  # noqa: F401 - makes its font cache, or a notebook would warn
+
     notebook = nbformat.read(path, as_version=4)
     # A kernel needs this kind of event loop, which is not the default on Windows.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
