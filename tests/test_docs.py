@@ -7,7 +7,6 @@ from statistics import median
 
 import pytest
 
-import timing_log
 from tools import docs, downloads
 from tools.catalogue import ROOT, STEPS
 from tools.docs import read, readmes, regenerated
@@ -65,7 +64,7 @@ def test_timetables_add_up():
         assert sum(map(int, re.findall(r"\| (\d+) \|", part))) == int(total)
 
 
-def test_instructor_is_told_the_recorded_time_of_a_full_room():
+def test_instructor_is_told_the_recorded_time_of_a_full_room(timing_log):
     burst = timing_log.load("burst_step4_2")
     visitors, seconds = len(timing_log.sign_ups(burst)), timing_log.drained(burst)
     each = seconds / visitors
