@@ -17,7 +17,7 @@ from tools.sites import running_site
 from tools.test_all import files, same
 from tools.visitor import PASSWORD, Visitor
 
-from .conftest import VisitedSite
+from .conftest import VisitedSite, at_the_last_step
 from .test_contract import wait_for
 
 PHONE = {"width": 390, "height": 844}  # pixels
@@ -43,9 +43,6 @@ COLOUR_RULES = ["color-contrast", "link-in-text-block"]  # of axe
 # What a page hangs on.
 PAGES = ["accounts/forms.py", "accounts/static", "accounts/templates", "timing"]
 ABOUT_THE_STEP = "accounts/templates/accounts/_step.html"
-in_last_step = pytest.mark.parametrize(
-    "started_site", STEPS[-1:], ids=lambda step: step.name, indirect=True, scope="session"
-)
 UNDONE = """SELECT count(*) FROM accounts_profile
     WHERE welcome_sent_at IS NULL OR picture != '' AND thumbnail = ''"""
 expect.set_options(timeout=30_000)  # a limit for what never happens, not a speed that is tested
@@ -202,7 +199,7 @@ def test_pages_of_the_last_step_are_those_of_every_step():
         assert re.fullmatch(rf"<strong>Step {step.number}</strong> (</?code>|[^<>{{}}])+\n", text)
 
 
-@in_last_step
+@at_the_last_step
 def test_every_page_is_accessible_and_fits_a_phone(site, open_page, picture):
     page = open_page(site.url, viewport=PHONE)
 
@@ -273,7 +270,7 @@ def test_page_without_javascript_shows_a_slow_mail_once_it_is_sent(waiting_site,
     expect(page.locator("[data-welcome=done]")).to_be_visible()
 
 
-@in_last_step
+@at_the_last_step
 def test_sign_up_without_javascript(site, open_page, picture):
     page = open_page(f"{site.url}/signup/", java_script_enabled=False)
     sign_up(page, site.visitor(), picture)
@@ -281,7 +278,7 @@ def test_sign_up_without_javascript(site, open_page, picture):
     expect(page.get_by_alt_text("Your profile picture")).to_be_visible()
 
 
-@in_last_step
+@at_the_last_step
 def test_invalid_form_keeps_what_was_typed_and_marks_the_field(site, open_page):
     page = open_page(f"{site.url}/signup/")
     visitor = site.visitor()
@@ -294,7 +291,7 @@ def test_invalid_form_keeps_what_was_typed_and_marks_the_field(site, open_page):
     expect(page.locator("[aria-invalid]")).to_have_count(1)
 
 
-@in_last_step
+@at_the_last_step
 def test_sign_up_by_keyboard_alone(site, open_page, picture):
     page = open_page(site.url)
     page.on("filechooser", lambda chooser: None)  # from now on, no chooser opens on the screen
@@ -325,7 +322,7 @@ def test_sign_up_by_keyboard_alone(site, open_page, picture):
         expect(focused).to_have_text(name)
 
 
-@in_last_step
+@at_the_last_step
 def test_profile_can_be_printed(site, open_page, picture):
     visitor = site.visitor()
     visitor.sign_up(picture)
