@@ -57,6 +57,13 @@ def test_thumbnail_of_16_bits_a_pixel_is_scaled_to_8(size):
     assert thumbnail_of(content.getvalue()).getpixel((150, 150)) == (128, 128, 128)
 
 
+@pytest.mark.parametrize("mode", ["1", "P"])
+def test_thumbnail_of_few_colours_has_those_between_them(mode):
+    stripes, content = Image.frombytes("L", (600, 600), b"\x00\xff" * 180_000), BytesIO()
+    stripes.convert(mode).save(content, "PNG")
+    assert 100 < thumbnail_of(content.getvalue()).getpixel((150, 150))[0] < 155
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparent_parts_become_white(mode):
     picture, content = Image.new("RGBA", (600, 600), (0, 0, 0, 0)).convert(mode), BytesIO()
