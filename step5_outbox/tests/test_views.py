@@ -170,9 +170,10 @@ def test_page_costs_three_queries(client, user, django_assert_num_queries):
         client.get("/")
 
 
-def test_user_from_elsewhere_without_a_profile_gets_a_page(client, db):
-    client.force_login(User.objects.create_user("root", "root@example.com"))
-    Profile.objects.all().delete()
+def test_user_from_elsewhere_without_a_profile_gets_a_page_and_nobody_elses(client, user):
+    root = User.objects.create_user("root", "root@example.com")
+    Profile.objects.filter(user=root).delete()
+    client.force_login(root)
     assertContains(client.get("/"), "You have no profile")
 
 
