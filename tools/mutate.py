@@ -1,9 +1,10 @@
 """Break each line of a step's lesson on purpose, and list what its own tests do not notice.
 
-    python -m tools.mutate 5 [PATTERN ...]
+    python -m tools.mutate 5 [PATTERN[:LINE] ...]
 
 Only the lines that the step before does not have: of the files accounts/*.py and outbox/*.py, or
-of those that match a pattern. Each change is made alone, in a copy, and takes a run of the tests.
+of those that match a pattern, from the line on. Each change is made alone, in a copy, and takes a
+run of the tests that are likely to notice it; what they miss takes a run of all the step's tests.
 (The libraries for this leave out what has a decorator, as receivers and tasks do, or remove no
 statements and no keyword arguments.)
 """
@@ -123,31 +124,45 @@ def is_noticed(step, name, source):
         copy = Path(folder, step.name)
         shutil.copytree(step.folder, copy, ignore=shutil.ignore_patterns("var", "__pycache__"))
         (copy / name).write_text(source, encoding="utf-8")
-        earlier = [BY_NUMBER[number] for number in range(1, step.number)]
-        options = ["-x", "-q", "-p", "no:cacheprovider", *own_tests(step), "tests", "timing"]
-        options += [f"--ignore={path}" for path in left_out(step, earlier)]
-        try:
-            tests = [sys.executable, "-m", "pytest", *options]
-            run = subprocess.run(tests, cwd=copy, capture_output=True, timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            return True
-        return run.returncode != 0
+        return any(fails(copy, tests) for tests in [likely_tests(step, name), all_tests(step)])
 
 
-def own_tests(step):
-    """Return the tests that no other step has: those that notice most, and so come first."""
+def fails(copy, tests):
+    """Return whether one of the tests fails in a copy of a step, or none of them ends."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    try:
+        return subprocess.run(command, cwd=copy, capture_output=True, timeout=SECONDS).returncode
+    except subprocess.TimeoutExpired:
+        return True
+
+
+def likely_tests(step, name):
+    """Return the tests of the file's own name, or else those that no other step has."""
+    namesake = f"tests/test_{name.stem}.py"
+    if (step.folder / namesake).exists():
+        return [namesake]
     others = [other.folder for other in BY_NUMBER.values() if other is not step]
     names = [path.relative_to(step.folder) for path in sorted(step.folder.glob("tests/test_*.py"))]
     return [name.as_posix() for name in names if not any((o / name).exists() for o in others)]
 
 
+def all_tests(step):
+    earlier = [BY_NUMBER[number] for number in range(1, step.number)]
+    return ["tests", "timing", *(f"--ignore={path}" for path in left_out(step, earlier))]
+
+
 def main():
-    step, patterns = find_step(sys.argv[1]), sys.argv[2:] or PATTERNS
-    names = [path.relative_to(step.folder) for p in patterns for path in step.folder.glob(p)]
-    changed = []
-    for name in sorted(names):
-        source = (step.folder / name).read_text(encoding="utf-8")
-        changed += [(name, *mutant) for mutant in mutants(source, lesson_lines(step, name))]
+    step, changed = find_step(sys.argv[1]), []
+    manage = Path("manage.py")
+    if is_noticed(step, manage, (step.folder / manage).read_text(encoding="utf-8")):
+        sys.exit(f"{step.name}: a test fails without any change.")
+    for argument in sys.argv[2:] or PATTERNS:
+        pattern, _, first = argument.partition(":")
+        for path in sorted(step.folder.glob(pattern)):
+            name, source = path.relative_to(step.folder), path.read_text(encoding="utf-8")
+            lines = {line for line in lesson_lines(step, name) if line >= int(first or 1)}
+            found = sorted(mutants(source, lines), key=lambda mutant: mutant[0])
+            changed += [(name, *mutant) for mutant in found]
     print(f"{step.name}: {len(changed)} changes", flush=True)
     survived = 0
     with ThreadPoolExecutor(AT_ONCE) as threads:

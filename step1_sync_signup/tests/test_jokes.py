@@ -76,11 +76,19 @@ def test_api_that_drips_has_no_joke(settings):
         thread.join()
 
 
-def test_endless_answer_is_no_joke(joke_api):
+def test_endless_answer_is_no_joke(joke_api, settings):
+    settings.SILENCE_SECONDS = 0.5
+    given_up = Event()
+
+    def answer():
+        yield b"ha" * 20_000
+        given_up.wait(5)
+
     joke_api.clear()
-    joke_api.expect_request("/").respond_with_data(b"ha" * 1_000_000)
+    joke_api.expect_request("/").respond_with_response(Response(answer()))
     with pytest.raises(NoJoke, match="more than 20000 bytes"):
         get_joke()
+    given_up.set()
 
 
 def test_endless_redirect_is_no_joke(joke_api):

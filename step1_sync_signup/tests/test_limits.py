@@ -1,4 +1,4 @@
-from threading import BoundedSemaphore, Event
+from threading import BoundedSemaphore, Event, current_thread
 
 import pytest
 
@@ -8,6 +8,10 @@ from accounts.limits import within
 
 def test_result_is_returned():
     assert within(5, max, 1, 2) == 2
+
+
+def test_thread_that_was_given_up_does_not_keep_the_process_from_ending():
+    assert within(5, current_thread).daemon
 
 
 def test_exception_is_raised():

@@ -20,7 +20,12 @@ def test_stranger_sees_the_landing_page(client, db):
 
 
 def test_sign_up_form_asks_for_a_picture(client, db):
-    assertContains(client.get(reverse("sign_up")), 'type="file"')
+    page = client.get(reverse("sign_up"))
+    assertContains(page, 'type="file"')
+    assertContains(page, 'accept="image/jpeg,image/png,image/webp"')
+    assertContains(page, "Profile picture")
+    assertContains(page, "at most 20.0\xa0MB")
+    assert client.head(reverse("sign_up")).status_code == 200
 
 
 def test_invalid_form_keeps_what_was_typed_and_saves_nothing(client, db, media_root):
@@ -124,6 +129,8 @@ def test_profile_shows_what_is_still_to_do(client, user):
     response = client.get("/")
     assertContains(response, "not resized yet")
     assertContains(response, "not sent yet")
+    assert "no-store" in response["Cache-Control"]
+    assert client.get(reverse("thumbnail")).status_code == 404
 
 
 def test_profile_shows_what_failed_and_why(client, user):
@@ -152,6 +159,7 @@ def test_page_asks_for_news_until_all_is_done(client, user):
     assertContains(client.get("/"), "live.js")
     assertContains(client.get("/"), 'http-equiv="refresh"')
     resize_profile_image(user.profile)
+    assertContains(client.get("/"), "live.js")
     send_welcome_email(user)
     assertNotContains(client.get("/"), "live.js")
 
@@ -162,9 +170,10 @@ def test_page_costs_three_queries(client, user, django_assert_num_queries):
         client.get("/")
 
 
-def test_user_from_elsewhere_without_a_profile_gets_a_page(client, db):
-    client.force_login(User.objects.create_user("root", "root@example.com"))
-    Profile.objects.all().delete()
+def test_user_from_elsewhere_without_a_profile_gets_a_page_and_nobody_elses(client, user):
+    root = User.objects.create_user("root", "root@example.com")
+    Profile.objects.filter(user=root).delete()
+    client.force_login(root)
     assertContains(client.get("/"), "You have no profile")
 
 
@@ -177,6 +186,7 @@ def test_thumbnail_is_its_owners_only(client, user):
     response = client.get(reverse("thumbnail"))
     assert response["Content-Type"] == "image/jpeg"
     assert response["X-Content-Type-Options"] == "nosniff"
+    assert "no-store" in response["Cache-Control"]
     assert response.getvalue().startswith(b"\xff\xd8")
 
 

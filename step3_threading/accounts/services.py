@@ -14,7 +14,7 @@ from .models import Profile
 from .pictures import BrokenPicture, discard, make_thumbnail, new_name, store
 
 
-def save_new_user(user, picture=None):
+def save_new_user(user, picture):
     """Save user, profile and picture, together or not at all.
 
     Raises IntegrityError when somebody has taken the name or the address, and what the database or

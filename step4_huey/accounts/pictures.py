@@ -120,7 +120,7 @@ def make_thumbnail(picture):
     except MemoryError:
         raise
     except Exception as error:  # as in check()
-        raise BrokenPicture(str(error) or repr(error)) from error
+        raise BrokenPicture(error) from error
 
 
 def scaled(content):

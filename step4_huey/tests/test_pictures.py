@@ -3,7 +3,7 @@ from io import BytesIO
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from accounts import pictures
 from accounts.pictures import BrokenPicture, check, make_thumbnail
@@ -57,6 +57,13 @@ def test_thumbnail_of_16_bits_a_pixel_is_scaled_to_8(size):
     assert thumbnail_of(content.getvalue()).getpixel((150, 150)) == (128, 128, 128)
 
 
+@pytest.mark.parametrize("mode", ["1", "P"])
+def test_thumbnail_of_few_colours_has_those_between_them(mode):
+    stripes, content = Image.frombytes("L", (600, 600), b"\x00\xff" * 180_000), BytesIO()
+    stripes.convert(mode).save(content, "PNG")
+    assert 100 < thumbnail_of(content.getvalue()).getpixel((150, 150))[0] < 155
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparent_parts_become_white(mode):
     picture, content = Image.new("RGBA", (600, 600), (0, 0, 0, 0)).convert(mode), BytesIO()
@@ -64,11 +71,21 @@ def test_transparent_parts_become_white(mode):
     assert thumbnail_of(content.getvalue()).getpixel((150, 150)) == (255, 255, 255)
 
 
-def test_thumbnail_is_upright():
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: the top of the picture is at the right
-    thumbnail = thumbnail_of(picture_content(size=(800, 400), exif=exif))
-    assert thumbnail.size == (150, 300)
+def white_quarter(image):
+    quarters = image.convert("L").resize((2, 2)).tobytes()
+    return quarters.index(max(quarters))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))  # all that a camera may state
+def test_thumbnail_is_upright(orientation):
+    picture, content, exif = Image.new("L", (600, 300)), BytesIO(), Image.Exif()
+    picture.paste(255, (0, 0, 300, 150))
+    exif[0x0112] = orientation
+    picture.save(content, "JPEG", exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(content))
+    thumbnail = thumbnail_of(content.getvalue())
+    assert thumbnail.size == (upright.width / 2, upright.height / 2)
+    assert white_quarter(thumbnail) == white_quarter(upright)
 
 
 def test_thumbnail_has_no_metadata():
@@ -107,7 +124,9 @@ def test_lack_of_memory_is_no_broken_picture(monkeypatch):
         thumbnail_of(picture_content())
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", picture_content()[:2000]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no picture", picture_content("GIF"), picture_content()[:2000]]
+)
 def test_what_cannot_be_decoded_is_a_broken_picture(content):
     with pytest.raises(BrokenPicture):
         thumbnail_of(content)

@@ -43,6 +43,7 @@ def test_picture_is_stored_unchanged_under_a_generated_name(db, media_root, form
     content = picture_content(format)
     form = sign_up_form(upload(content, name="../../me.html"))
     assert form.is_valid(), form.errors
+    assert form.cleaned_data["picture"].read() == content
     picture = form.save().profile.picture
     assert files_in(media_root) == [Path(picture.path)]
     assert Path(picture.path).read_bytes() == content
@@ -65,7 +66,7 @@ def test_photo_of_a_phone_with_two_pictures_in_it_is_accepted(db):
         pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", id="svg"),
         pytest.param(b"<script>alert(1)</script>", id="html"),
         pytest.param(b"", id="empty"),
-        pytest.param(picture_content("PNG")[:40], id="half-a-png"),
+        pytest.param(picture_content("PNG")[:1000], id="half-a-png"),
         pytest.param(picture_content("JPEG")[:20], id="half-a-jpeg"),
         pytest.param(picture_content("WEBP")[:40], id="half-a-webp"),
     ],

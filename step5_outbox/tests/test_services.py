@@ -8,6 +8,7 @@ from django.utils import timezone
 from PIL import Image
 
 from accounts import services
+from accounts.forms import SignUpForm
 from accounts.jokes import FALLBACK
 from accounts.models import Profile
 from accounts.pictures import make_thumbnail
@@ -15,6 +16,7 @@ from accounts.services import resize_profile_image, send_welcome_email
 from timing.log import records_of
 
 from .conftest import JOKE
+from .factories import sign_up_data
 
 
 def reloaded(user):
@@ -26,9 +28,16 @@ def test_welcome_mail_carries_the_joke_as_text_and_html(user, mailoutbox):
     [mail] = mailoutbox
     assert mail.to == ["ada@example.com"]
     assert mail.subject == "Welcome, ada!"
-    assert JOKE in mail.body
-    assert JOKE in mail.alternatives[0].content
+    for content in [mail.body, mail.alternatives[0].content]:
+        assert "Hello ada" in content
+        assert JOKE in content
     assert reloaded(user).welcome_state == "done"
+
+
+def test_mail_that_is_sent_is_the_users_own(user):
+    other = SignUpForm(sign_up_data(username="eve", email="eve@example.com")).save()
+    send_welcome_email(user)
+    assert reloaded(other).welcome_state == "waiting"
 
 
 def test_mail_that_is_sent_twice_carries_the_same_message_id(user, mailoutbox):
@@ -89,7 +98,8 @@ def test_reason_is_forgotten_when_the_mail_goes_out_after_all(user):
     assert reloaded(user).welcome_error == ""
 
 
-def test_resize_keeps_the_original_and_stores_a_thumbnail(user):
+def test_resize_keeps_the_original_and_stores_a_thumbnail(user, settings):
+    settings.SIMULATED_RESIZE_SECONDS = 0.05
     original = Path(user.profile.picture.path).read_bytes()
     resize_profile_image(user.profile)
     profile = reloaded(user)
@@ -97,6 +107,8 @@ def test_resize_keeps_the_original_and_stores_a_thumbnail(user):
     with Image.open(profile.thumbnail.path) as thumbnail:
         assert thumbnail.size == (300, 225)
     assert Path(profile.picture.path).read_bytes() == original
+    [record] = [record for record in records_of(user) if record["event"] == "resize picture"]
+    assert record["elapsed"] >= 0.05
 
 
 def test_resize_may_run_twice_and_leaves_one_thumbnail(user, media_root):
@@ -191,9 +203,10 @@ def test_thumbnail_that_could_not_be_recorded_is_not_kept(user, media_root):
 
 
 def test_profile_without_a_picture_needs_no_resize(user):
-    Profile.objects.update(picture="")
+    Profile.objects.update(picture="", welcome_sent_at=timezone.now())
     resize_profile_image(reloaded(user))
     assert reloaded(user).picture_state == "none"
+    assert reloaded(user).is_done
 
 
 def test_worker_that_was_stopped_for_long_leaves_the_thumbnail_of_another(user, media_root):
