@@ -8,15 +8,19 @@ import time
 from concurrent.futures import Future
 from threading import BoundedSemaphore, Thread
 
-MAX_CONVERSATIONS = 50  # at once, those that were given up included
-places = BoundedSemaphore(MAX_CONVERSATIONS)
+MAX_CONVERSATIONS = 50  # with a server at once, those that were given up included
+
+# Each server has its own, or one whose conversations never end would keep the other from its work.
+joke_places = BoundedSemaphore(MAX_CONVERSATIONS)
+mail_places = BoundedSemaphore(MAX_CONVERSATIONS)
 
 
-def within(seconds, function, *args):
+def within(seconds, places, function, *args):
     """Return what the function returns, or raise TimeoutError after so many seconds.
 
-    The function runs in a thread of its own. One that takes too long is left there until its
-    server hangs up. It must not use the database, where this thread would have another connection.
+    The function runs in a thread of its own. One that takes too long is left there, and keeps its
+    place, until its server hangs up. It must not use the database, where this thread would have
+    another connection.
     """
     deadline = time.monotonic() + seconds
     if not places.acquire(timeout=seconds):
@@ -31,7 +35,11 @@ def within(seconds, function, *args):
         finally:
             places.release()
 
-    Thread(target=run, daemon=True).start()
+    try:
+        Thread(target=run, daemon=True).start()
+    except Exception:  # the system has no thread left, and run() can't give the place back
+        places.release()
+        raise
     try:
         return result.result(timeout=max(0, deadline - time.monotonic()))
     except TimeoutError as error:

@@ -1,45 +1,75 @@
-from threading import BoundedSemaphore, Event, current_thread
+from threading import BoundedSemaphore, Event, Thread, current_thread
 
 import pytest
 
-from accounts import limits
-from accounts.limits import within
+from accounts.jokes import NoJoke, get_joke
+from accounts.limits import MAX_CONVERSATIONS, joke_places, within
+from accounts.services import send_welcome_email
 
 
-def test_result_is_returned():
-    assert within(5, max, 1, 2) == 2
+@pytest.fixture
+def places():
+    return BoundedSemaphore(1)
 
 
-def test_thread_that_was_given_up_does_not_keep_the_process_from_ending():
-    assert within(5, current_thread).daemon
+def test_result_is_returned(places):
+    assert within(5, places, max, 1, 2) == 2
 
 
-def test_exception_is_raised():
+def test_thread_that_was_given_up_does_not_keep_the_process_from_ending(places):
+    assert within(5, places, current_thread).daemon
+
+
+def test_exception_is_raised(places):
     with pytest.raises(ZeroDivisionError):
-        within(5, divmod, 1, 0)
+        within(5, places, divmod, 1, 0)
 
 
-def test_time_out_of_the_function_itself_is_raised_as_it_is():
+def test_time_out_of_the_function_itself_is_raised_as_it_is(places):
     def fail():
         raise TimeoutError("the socket was silent")
 
     with pytest.raises(TimeoutError, match="the socket was silent"):
-        within(5, fail)
+        within(5, places, fail)
 
 
-def test_what_takes_too_long_is_given_up():
+def test_what_takes_too_long_is_given_up(places):
     done = Event()
     with pytest.raises(TimeoutError, match="not done after 0.01 s"):
-        within(0.01, done.wait)
+        within(0.01, places, done.wait)
     done.set()
 
 
-def test_those_that_were_given_up_are_bounded(monkeypatch):
-    monkeypatch.setattr(limits, "places", BoundedSemaphore(1))
+def test_those_that_were_given_up_are_bounded(places):
     done = Event()
     with pytest.raises(TimeoutError, match="not done"):
-        within(0.01, done.wait)
+        within(0.01, places, done.wait)
     with pytest.raises(TimeoutError, match="others have not ended"):
-        within(0.01, max, 1, 2)
+        within(0.01, places, max, 1, 2)
     done.set()
-    assert within(5, max, 1, 2) == 2
+    assert within(5, places, max, 1, 2) == 2
+
+
+def test_thread_that_cannot_be_started_takes_no_place(places, monkeypatch):
+    def fail(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            within(5, places, max, 1, 2)
+    assert within(5, places, max, 1, 2) == 2
+
+
+def test_joke_api_without_a_free_place_leaves_the_mail_servers_free(user, settings, monkeypatch):
+    for _ in range(MAX_CONVERSATIONS):
+        assert joke_places.acquire(blocking=False)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(settings, "CONVERSATION_SECONDS", 0.01)
+            with pytest.raises(NoJoke, match="others have not ended"):
+                get_joke()
+        monkeypatch.setattr("accounts.services.joke_for", lambda user: "joke")
+        send_welcome_email(user)
+    finally:
+        joke_places.release(MAX_CONVERSATIONS)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from timing.log import timed
 
 from .jokes import FALLBACK, NoJoke, get_joke
-from .limits import within
+from .limits import mail_places, within
 from .models import Profile
 from .pictures import BrokenPicture, discard, make_thumbnail, new_name, store
 
@@ -52,7 +52,7 @@ def send_welcome_email(user):
     try:
         message = welcome_email(user, joke_for(user))
         with timed("send mail", user):
-            within(settings.CONVERSATION_SECONDS, message.send)
+            within(settings.CONVERSATION_SECONDS, mail_places, message.send)
     except Exception as error:
         unsent.update(welcome_error=reason(error))
         raise

@@ -3,7 +3,7 @@ import json
 import requests
 from django.conf import settings
 
-from .limits import within
+from .limits import joke_places, within
 
 FALLBACK = "No joke today: the one about the slow API is still loading."
 MAX_LENGTH = 1_000  # characters
@@ -17,7 +17,7 @@ class NoJoke(Exception):
 def get_joke():
     """Return a joke from the joke API; raise NoJoke."""
     try:
-        joke = json.loads(within(settings.CONVERSATION_SECONDS, fetch))["joke"]
+        joke = json.loads(within(settings.CONVERSATION_SECONDS, joke_places, fetch))["joke"]
         if not isinstance(joke, str) or not 0 < len(joke) <= MAX_LENGTH:
             raise ValueError("the joke is not a text of a joke's length")
         joke.encode()  # half a surrogate pair is valid JSON, and no text that can be sent
