@@ -9,6 +9,8 @@ from .models import Profile, User
 
 
 def send_welcome_email(user_id):
+    if Profile.objects.filter(user=user_id, welcome_sent_at__isnull=False).exists():
+        return  # a job comes again if its worker dies between the work and done()
     services.send_welcome_email(User.objects.get(pk=user_id))
 
 
