@@ -41,5 +41,5 @@ def record_failure(job, **kwargs):
     profile = Profile.objects.filter(user=job.key)
     if job.work == "welcome":
         profile.filter(welcome_sent_at=None).update(welcome_error=job.error)
-    else:
+    elif job.work == "picture":
         profile.filter(picture_resized_at=None).update(picture_error=job.error)

@@ -3,7 +3,6 @@ from random import uniform
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -60,7 +59,7 @@ class Job(models.Model):
         # More and more apart, or a job that kills its worker would take the same others along.
         seconds = settings.OUTBOX_LEASE_SECONDS * uniform(1, min(1.5 + self.attempts, 3))
         due_at = timezone.now() + timedelta(seconds=seconds)
-        leased = self.as_loaded().update(claim=claim, attempts=F("attempts") + 1, due_at=due_at)
+        leased = self.as_loaded().update(claim=claim, attempts=self.attempts + 1, due_at=due_at)
         self.claim, self.attempts = claim, self.attempts + 1
         return bool(leased)
 
@@ -70,7 +69,8 @@ class Job(models.Model):
     def failed(self, reason):
         """Return seconds until the job is due again: 1, 2, 4 and so on; None if it is given up."""
         if self.attempts >= settings.OUTBOX_MAX_ATTEMPTS:
-            return self.give_up(reason)
+            self.give_up(reason)
+            return None
         pause = min(2 ** (self.attempts - 1), LONGEST_PAUSE)
         due_at = timezone.now() + timedelta(seconds=pause)
         self.as_loaded().update(claim="", due_at=due_at, error=reason)
@@ -79,4 +79,4 @@ class Job(models.Model):
     def give_up(self, reason):
         if self.as_loaded().update(claim="", due_at=None, error=reason):
             self.error = reason
-            given_up.send(Job, job=self)
+            given_up.send_robust(Job, job=self)

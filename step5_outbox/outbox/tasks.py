@@ -16,6 +16,7 @@ BATCH = 100  # workers' tasks that a repair queues at most for each kind of work
 def add_job(work, key):
     """Add a job in the caller's transaction, and call for a worker after its commit."""
     Job.objects.create(work=work, key=key)
+    # A lambda, because robust=True logs the function's __qualname__, and a task has none.
     transaction.on_commit(lambda: run_next(), robust=True)
 
 
@@ -23,8 +24,7 @@ def add_job(work, key):
 def run_next(again=False, task=None):
     """Do the most urgent job that is due, if there is one; with `again`, then call for the next.
 
-    The rows say what is to do and in which order, so it does not matter if tasks are lost, late or
-    too many.
+    The rows say what is to do and in which order: tasks may be lost, late or too many.
     """
     job = Job.objects.claim(task.id)
     if not job:

@@ -17,7 +17,7 @@ from accounts import services
 from accounts.models import Profile, User
 from config.queue import LastingStorage
 from outbox import tasks
-from outbox.models import LONGEST_PAUSE, Job
+from outbox.models import LONGEST_PAUSE, Job, given_up
 
 from .factories import sign_up
 
@@ -238,6 +238,7 @@ def test_only_an_owner_whose_work_is_not_done_is_told_that_it_was_given_up(
     Profile.objects.filter(pk=late.pk).update(**{done_at: timezone.now()})
     for profile in [signed_up, late]:
         Job.objects.create(work=work, key=profile.user_id).give_up("too often")
+    Job.objects.create(work="another", key=signed_up.user_id).give_up("for another reason")
     told = {profile: getattr(profile, error) for profile in Profile.objects.all()}
     assert told == {signed_up: "too often", bystander: "", late: ""}
 
@@ -272,6 +273,21 @@ def test_job_of_a_user_who_is_gone_is_given_up(one_job, queue, mailoutbox):
     run_all(queue)
     assert Job.objects.get().error == "User matching query does not exist."
     assert mailoutbox == []
+
+
+def test_job_that_comes_again_after_its_mail_was_sent_sends_no_other(
+    one_job, queue, mailoutbox, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(Job, "done", lambda job: None)  # the worker dies before it says so
+        tasks.run_next()
+        run_all(queue)
+    assert work_to_do() == ["welcome"]
+    time_passes(hours=1)
+    repair()
+    run_all(queue)
+    assert work_to_do() == []
+    assert len(mailoutbox) == 1
 
 
 # Claims
@@ -354,6 +370,19 @@ def test_picture_that_kills_its_workers_says_so_on_the_page(signed_up):
     Job.objects.update(attempts=settings.OUTBOX_MAX_ATTEMPTS)
     assert Job.objects.claim("alive") is None
     assert states() == ("failed", "waiting")
+
+
+def test_receiver_that_fails_keeps_no_worker_from_the_next_job(signed_up, caplog):
+    def fail(**kwargs):
+        raise RuntimeError("the receiver has a bug")
+
+    Job.objects.filter(work="welcome").update(attempts=settings.OUTBOX_MAX_ATTEMPTS)
+    given_up.connect(fail)
+    try:
+        assert Job.objects.claim("alive").work == "picture"
+    finally:
+        given_up.disconnect(fail)
+    assert "the receiver has a bug" in caplog.text
 
 
 def test_interrupted_job_is_handed_back(one_job, queue):
