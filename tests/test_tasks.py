@@ -22,7 +22,7 @@ AT_THE_START = {
         "mail": "A saved user gets no mail: only the view sends one.",
         "picture": "A saved picture is not resized: only the view does that.",
         "once": "No receiver does any work yet, so there is nothing to count.",
-        "failure": "A bug in the mail was swallowed silently: no log speaks of it.",
+        "failure": "This can be checked once `mail` is done.",
     },
     3: {
         "page": "The page waited for the mail: it was sent in the request's thread.",

@@ -1,4 +1,4 @@
-from contextlib import suppress
+import logging
 
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
@@ -12,6 +12,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from .forms import SignUpForm
 from .models import Profile
 from .services import resize_profile_image, send_welcome_email
+
+logger = logging.getLogger(__name__)
 
 
 @sensitive_post_parameters("password1", "password2")
@@ -31,10 +33,14 @@ def sign_up(request):
                 raise
         else:
             # The user is saved: what fails now is for the log and the profile page to say.
-            with suppress(Exception):
+            try:
                 send_welcome_email(user)
-            with suppress(Exception):
+            except Exception:
+                logger.exception("The welcome mail for %s failed", user)
+            try:
                 resize_profile_image(user.profile)
+            except Exception:
+                logger.exception("The picture of %s was not resized", user)
             login(request, user)
             return redirect("home")
     return render(request, "accounts/sign_up.html", {"form": form})

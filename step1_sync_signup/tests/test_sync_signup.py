@@ -39,16 +39,25 @@ def test_slow_work_runs_in_the_requests_thread_and_in_no_transaction(client, wor
     assert work == {"get_joke": here, "welcome_email": here, "make_thumbnail": here}
 
 
-def test_sign_up_survives_a_mail_server_that_is_down(client, db, broken_mail):
+def errors(caplog):
+    """Return what the view has logged together with a traceback."""
+    return [r.message for r in caplog.records if r.name == "accounts.views" and r.exc_info]
+
+
+def test_sign_up_survives_a_mail_server_that_is_down(client, db, broken_mail, caplog):
     sign_up(client)
+    assert errors(caplog) == ["The welcome mail for ada failed"]
     assert Profile.objects.get().welcome_state == "failed"
 
 
-def test_sign_up_survives_a_picture_that_cannot_be_stored(client, db, mailoutbox, monkeypatch):
+def test_sign_up_survives_a_picture_that_cannot_be_stored(
+    client, db, mailoutbox, monkeypatch, caplog
+):
     def fail(picture):
         raise OSError("the storage is away")
 
     monkeypatch.setattr(services, "make_thumbnail", fail)
     sign_up(client)
+    assert errors(caplog) == ["The picture of ada was not resized"]
     assert Profile.objects.get().picture_error == "the storage is away"
     assert len(mailoutbox) == 1

@@ -171,5 +171,6 @@ TASKS = [
             f"{DJANGO}/topics/db/transactions/#django.db.transaction.on_commit",
             "transaction.on_commit(lambda: send_welcome_email(instance), robust=True)",
         ),
+        after="mail",
     ),
 ]
