@@ -38,7 +38,7 @@ class timed:
         self.begin()
 
     def __exit__(self, kind, error, traceback):
-        self.end(repr(error) if error else "")
+        self.end(repr(error) if error else "", stacklevel=3)  # the line that did the work
 
     def begin(self):
         self.since = self.since or now()
@@ -53,7 +53,7 @@ class timed:
         }
         logger.debug("%s for %s begins", self.event, self.user.username, extra=self.record)
 
-    def end(self, error=""):
+    def end(self, error="", stacklevel=2):
         start, started = self.since
         elapsed = time.perf_counter() - started
         logger.log(
@@ -62,7 +62,7 @@ class timed:
             self.event,
             self.user.username,
             error and f" failed: {error}",
-            stacklevel=3,  # the line that did the work
+            stacklevel=stacklevel,
             extra=self.record | {"elapsed": elapsed, "end": start + elapsed, "error": error},
         )
 

@@ -12,6 +12,7 @@ class User(AbstractUser):
     email = models.EmailField("e-mail address")
 
     class Meta(AbstractUser.Meta):
+        # SQLite's LOWER() folds ASCII letters only, PostgreSQL's all.
         constraints = [
             models.UniqueConstraint(
                 Lower("username"),  # unlike __iexact, it uses the constraint's index
@@ -32,8 +33,10 @@ class User(AbstractUser):
         try:
             super().validate_constraints(exclude)
         except ValidationError as error:
-            errors = error.error_dict[NON_FIELD_ERRORS]
-            raise ValidationError({each.code: each for each in errors}) from None
+            errors = error.error_dict
+            for each in errors.pop(NON_FIELD_ERRORS, []):
+                errors.setdefault(each.code, []).append(each)
+            raise ValidationError(errors) from None
 
 
 class Profile(models.Model):

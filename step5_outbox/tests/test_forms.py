@@ -2,6 +2,8 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
 from django.db.models.signals import post_save
@@ -120,6 +122,18 @@ def test_username_is_unique_without_regard_to_case(user):
 def test_username_and_address_that_are_taken_are_told_apart(user):
     form = sign_up_form(username="ADA", email="ADA@Example.com")
     assert list(form.errors) == ["username", "email"]
+
+
+@pytest.mark.parametrize("others", [{}, {NON_FIELD_ERRORS: ValidationError("taken", code="email")}])
+def test_error_that_django_puts_at_a_field_stays_there(monkeypatch, others):
+    def fail(user, exclude):
+        raise ValidationError({"username": "reserved"} | others)
+
+    monkeypatch.setattr(AbstractUser, "validate_constraints", fail)
+    with pytest.raises(ValidationError) as raised:
+        User().validate_constraints()
+    expected = {"username": ["reserved"]} | ({"email": ["taken"]} if others else {})
+    assert raised.value.message_dict == expected
 
 
 @pytest.mark.parametrize("field", ["username", "email"])

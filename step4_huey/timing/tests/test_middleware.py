@@ -58,7 +58,7 @@ def test_sign_up_that_goes_on_is_in_the_log_from_its_first_work_on(answer):
     answer(view)
 
 
-def test_sign_up_that_is_answered_with_an_error_has_failed(answer):
+def test_sign_up_that_is_answered_with_an_error_has_failed(answer, caplog):
     user = User(username="ada")
 
     def view(request):
@@ -67,6 +67,7 @@ def test_sign_up_that_is_answered_with_an_error_has_failed(answer):
 
     answer(view)
     assert records_of(user)[0]["error"] == "status 500"
+    assert caplog.records[-1].module == "middleware"  # which the console names
 
 
 @pytest.mark.parametrize(("method", "path"), [("get", None), ("post", "/login/")])
