@@ -108,8 +108,11 @@ FILE_UPLOAD_HANDLERS = [
     "config.uploads.TidyUploadHandler",
 ]
 
-# config.mail.EmailBackend sends them over SMTP.
-EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+# Mails are printed while DEBUG is on, and otherwise sent over SMTP.
+EMAIL_BACKEND = env(
+    "EMAIL_BACKEND",
+    default=f"{'django.core.mail.backends.console' if DEBUG else 'config.mail'}.EmailBackend",
+)
 EMAIL_HOST = env("EMAIL_HOST", default="localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", default=25)
 DEFAULT_FROM_EMAIL = "welcome@example.com"
