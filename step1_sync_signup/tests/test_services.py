@@ -10,6 +10,7 @@ from PIL import Image
 from accounts import services
 from accounts.forms import SignUpForm
 from accounts.jokes import FALLBACK
+from accounts.limits import MAX_CONVERSATIONS, joke_places
 from accounts.models import Profile
 from accounts.pictures import make_thumbnail
 from accounts.services import resize_profile_image, send_welcome_email
@@ -90,6 +91,20 @@ def test_mail_that_was_sent_stays_sent_when_a_second_try_fails(user, broken_mail
     with pytest.raises(OSError, match="asleep"):
         send_welcome_email(user)
     assert (reloaded(user).welcome_state, reloaded(user).welcome_error) == ("done", "")
+
+
+def test_joke_api_without_a_free_place_leaves_the_mail_servers_free(user, settings, monkeypatch):
+    for _ in range(MAX_CONVERSATIONS):
+        assert joke_places.acquire(blocking=False)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(settings, "CONVERSATION_SECONDS", 0.01)
+            with pytest.raises(services.NoJoke, match="others have not ended"):
+                services.get_joke()
+        monkeypatch.setattr(services, "joke_for", lambda user: "joke")
+        send_welcome_email(user)
+    finally:
+        joke_places.release(MAX_CONVERSATIONS)
 
 
 def test_reason_is_forgotten_when_the_mail_goes_out_after_all(user):

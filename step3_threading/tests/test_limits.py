@@ -2,9 +2,7 @@ from threading import BoundedSemaphore, Event, Thread, current_thread
 
 import pytest
 
-from accounts.jokes import NoJoke, get_joke
-from accounts.limits import MAX_CONVERSATIONS, joke_places, within
-from accounts.services import send_welcome_email
+from accounts.limits import within
 
 
 @pytest.fixture
@@ -59,17 +57,3 @@ def test_thread_that_cannot_be_started_takes_no_place(places, monkeypatch):
         with pytest.raises(RuntimeError, match="can't start new thread"):
             within(5, places, max, 1, 2)
     assert within(5, places, max, 1, 2) == 2
-
-
-def test_joke_api_without_a_free_place_leaves_the_mail_servers_free(user, settings, monkeypatch):
-    for _ in range(MAX_CONVERSATIONS):
-        assert joke_places.acquire(blocking=False)
-    try:
-        with monkeypatch.context() as patched:
-            patched.setattr(settings, "CONVERSATION_SECONDS", 0.01)
-            with pytest.raises(NoJoke, match="others have not ended"):
-                get_joke()
-        monkeypatch.setattr("accounts.services.joke_for", lambda user: "joke")
-        send_welcome_email(user)
-    finally:
-        joke_places.release(MAX_CONVERSATIONS)
