@@ -4,6 +4,8 @@ from sqlite3 import DatabaseError, connect
 
 from huey.api import Huey, SqliteStorage, logger
 
+BROKEN = ("CORRUPT", "NOTADB", "SHORT_READ")  # how SQLite's names for such errors end
+
 
 class LastingStorage(SqliteStorage):
     opened = None  # the file's number in the file system
@@ -27,7 +29,7 @@ class LastingStorage(SqliteStorage):
         try:
             return super().sql(*args, **options)
         except DatabaseError as error:
-            if not error.sqlite_errorname.endswith(("CORRUPT", "NOTADB", "SHORT_READ")):
+            if not getattr(error, "sqlite_errorname", "").endswith(BROKEN):
                 raise
             self.filename.replace(self.filename.with_suffix(".damaged"))
             return super().sql(*args, **options)

@@ -119,6 +119,12 @@ def test_file_that_is_overwritten_is_made_anew(opened, path, overwrite, restarte
         assert path.with_suffix(".damaged").exists()
 
 
+def test_mistake_in_a_query_is_not_damage(opened, path):
+    with pytest.raises(sqlite3.ProgrammingError):
+        opened().sql("SELECT ?")
+    assert not path.with_suffix(".damaged").exists()
+
+
 def test_locked_file_is_not_damaged(opened, path):
     server, consumer = opened(), opened()
     assert handed_over(server, consumer) == b"task"
