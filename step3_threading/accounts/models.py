@@ -12,7 +12,7 @@ class User(AbstractUser):
     email = models.EmailField("e-mail address")
 
     class Meta(AbstractUser.Meta):
-        # SQLite's LOWER() folds ASCII letters only, PostgreSQL's all.
+        # SQLite's LOWER() folds ASCII letters only, that of other databases all.
         constraints = [
             models.UniqueConstraint(
                 Lower("username"),  # unlike __iexact, it uses the constraint's index
