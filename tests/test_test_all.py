@@ -85,6 +85,16 @@ def test_what_no_step_has_is_not_the_same(steps):
 
 PASSES = "def test_passes():\n    pass\n"
 FAILS = "def test_fails():\n    assert 'wanted' == 'got'\n"
+FAILS_ONCE = """
+from pathlib import Path
+import pytest
+
+@pytest.mark.xdist_group("group")
+def test_fails_once():
+    there_before = Path("file").exists()
+    Path("file").touch()
+    assert there_before
+"""
 SKIPS = "import pytest\ndef test_skips():\n    pytest.skip()\n"
 
 
@@ -106,6 +116,35 @@ def test_last_lines_count_all_tests_and_name_the_sessions_that_failed(tmp_path, 
     assert "unrecognized arguments: --no-such-option" in output
     last = ["Failed: one", "Failed: three", "2 passed, 2 failed, 1 skipped"]
     assert output.splitlines()[-3:] == last
+
+
+def run_with_second_try(folder, text):
+    """Return the sessions that failed, of one whose failed tests are tried once more."""
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    (folder / "test_it.py").write_text(text, encoding="utf-8")
+    plugins = ["-p", "pytest_cov.plugin", "-p", "xdist.plugin"]
+    options = [[*plugins, *options] for options in [test_all.ROOT_OPTIONS, test_all.AGAIN]]
+    session = test_all.Session("it", folder, options[0], again=options[1])
+    return test_all.run([session], os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+
+
+def test_what_fails_twice_has_failed(tmp_path, capfd):
+    [failed] = run_with_second_try(tmp_path, PASSES + FAILS)
+    assert failed.name == "it, once more what failed"
+    assert capfd.readouterr().out.splitlines()[-1] == "1 passed, 1 failed, 0 skipped"
+
+
+def test_what_passes_when_it_is_tried_again_is_shown(tmp_path, capfd):
+    assert run_with_second_try(tmp_path, PASSES + FAILS_ONCE) == []
+    output = capfd.readouterr().out
+    assert "FAILED test_it.py::test_fails_once" in output
+    assert "it, once more what failed: 1 passed" in output
+    assert output.splitlines()[-1] == "2 passed, 0 failed, 0 skipped"
+
+
+def test_what_is_no_test_is_not_tried_again(tmp_path, capfd):
+    assert run_with_second_try(tmp_path, "syntax error") != []
+    assert capfd.readouterr().out.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
 
 
 @posix_only

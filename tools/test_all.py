@@ -18,6 +18,10 @@ from .processes import running
 # The root's tests wait for processes more than they compute: four workers on two cores were the
 # fastest of those tried. A group of tests that share sites stays in one worker (xdist_group).
 ROOT_OPTIONS = ["--numprocesses=4", "--dist=loadgroup"]
+# What failed there is tried once more, alone: a machine that is kept busy may be the reason. In a
+# worker again, because pytest-xdist puts a test's group into its name.
+AGAIN = ["--numprocesses=1", "--dist=loadgroup"]
+AGAIN += ["--last-failed", "--last-failed-no-failures=none"]
 SESSIONS = 2  # at once: the root's, and the steps' one after the other
 POLL = 0.2  # seconds
 
@@ -52,6 +56,7 @@ class Session:
     folder: Path
     options: list
     proven: list = ()  # files whose coverage another session demands
+    again: list = ()  # options with which what failed is tried once more, if any
     process = None
     shown = ""  # the progress that was shown last
 
@@ -114,7 +119,7 @@ def main(arguments=None):
 def everything():
     """Return the sessions of all tests, the longest first."""
     steps = [step_session(step, STEPS[:place]) for place, step in enumerate(STEPS)]
-    return [Session("the whole", ROOT, ROOT_OPTIONS), *steps]
+    return [Session("the whole", ROOT, ROOT_OPTIONS, again=AGAIN), *steps]
 
 
 def step_session(step, earlier=()):
@@ -167,7 +172,8 @@ def files(step, paths):
 def run(sessions, environment):
     """Run the sessions, two at once; print how they go and their counts; return those that failed.
 
-    Of what passed, only the last line is shown; what failed is to be read whole, in one piece.
+    Of what passed, only the last line is shown; what failed is to be read whole, in one piece, even
+    if it passes when it is tried again.
     """
     waiting, active, failed = list(sessions), [], []
     totals = {"passed": 0, "failed": 0, "skipped": 0}
@@ -189,11 +195,16 @@ def run(sessions, environment):
                 for outcome, count in counts.items():
                     totals[outcome] += count
                 said = session.output()
-                if session.process.returncode:
-                    failed.append(session)
-                    print(f"\n{session.name}\n{said}", flush=True)
-                else:
+                if not session.process.returncode:
                     print(f"{session.name}: {said.splitlines()[-1]}", flush=True)
+                    continue
+                print(f"\n{session.name}\n{said}", flush=True)
+                if session.again:
+                    totals["failed"] -= counts["failed"]
+                    name = f"{session.name}, once more what failed"
+                    waiting.append(Session(name, session.folder, session.again))
+                else:
+                    failed.append(session)
     for session in failed:
         print(f"Failed: {session.name}")
     print(summary(totals))
