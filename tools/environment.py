@@ -37,7 +37,7 @@ MEGABYTES = {
     "browser.txt": 54,
     "notebooks.txt": 60,
     "jupyterlab.txt": 31,
-    "bench.txt": 48,
+    "bench.txt": 38,
     "cluster.txt": 22,
     "servers.txt": 63,
 }
