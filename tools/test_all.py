@@ -172,8 +172,8 @@ def files(step, paths):
 def run(sessions, environment):
     """Run the sessions, two at once; print how they go and their counts; return those that failed.
 
-    Of what passed, only the last line is shown; what failed is to be read whole, in one piece, even
-    if it passes when it is tried again.
+    Of what passed, only pytest's count is shown; what failed is to be read whole, in one piece,
+    even if it passes when it is tried again.
     """
     waiting, active, failed = list(sessions), [], []
     totals = {"passed": 0, "failed": 0, "skipped": 0}
@@ -196,7 +196,8 @@ def run(sessions, environment):
                     totals[outcome] += count
                 said = session.output()
                 if not session.process.returncode:
-                    print(f"{session.name}: {said.splitlines()[-1]}", flush=True)
+                    [*_, last] = re.findall(r"^.*\b(?:passed|skipped)\b.*$", said, re.MULTILINE)
+                    print(f"{session.name}: {last}", flush=True)
                     continue
                 print(f"\n{session.name}\n{said}", flush=True)
                 if session.again:
