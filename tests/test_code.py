@@ -58,8 +58,10 @@ call_command("makemigrations", check_changes=True)
 
 
 @by_settings
-def test_deployment_check_is_clean_with_debug_off_and_no_migration_is_missing(step, tmp_path):
-    os.environ.pop("EMAIL_BACKEND", None)
+def test_deployment_check_is_clean_with_debug_off_and_no_migration_is_missing(
+    step, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("EMAIL_BACKEND", raising=False)
     result = run(
         manage("shell", "--no-imports", "--command", CHECKS),
         step.folder,

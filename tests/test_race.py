@@ -19,6 +19,8 @@ from tools.standins import Standins
 from tools.timings import TimingLog
 from tools.web import TOKEN, listen, names, printable, serve, warning
 
+from .test_contract import wait_for
+
 LIMIT = 90  # seconds, for what never happens
 LEASE_SECONDS = 2
 
@@ -183,9 +185,7 @@ def test_race_in_which_only_a_retry_is_left_makes_room_for_the_next(page, standi
     assert page.finished_race()["number"] == 2
     # Or the first race's mails would keep the workers from the next test's.
     retried = [f"{first['lanes'][3]['username']}@example.com"]
-    while [mail["to"] for mail in standins.inbox].count(retried) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: [mail["to"] for mail in standins.inbox].count(retried) >= 2)
 
 
 def test_name_that_the_form_refuses_is_a_problem_that_says_why(page):
