@@ -131,6 +131,11 @@ def kill(process):
     psutil.wait_procs(members, timeout=STOP_SECONDS)
 
 
+def python_path(folder):
+    """Return a PYTHONPATH with the folder before those of our own."""
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+
+
 def has_ended(process):
     """Return whether a process has ended, even if its parent has not asked for its status yet."""
     try:

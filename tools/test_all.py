@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from .arguments import parse
 from .catalogue import ROOT, STEPS
-from .processes import running
+from .processes import python_path, running
 
 # The root's tests wait for processes more than they compute: four workers on two cores were the
 # fastest of those tried. A group of tests that share sites stays in one worker (xdist_group).
@@ -107,8 +107,7 @@ def main(arguments=None):
     environment = os.environ | chance | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
     # Or each of the hundreds of processes that the tests start would compile our code anew.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    paths = [str(ROOT / "tests" / "startup"), environment.get("PYTHONPATH")]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    environment["PYTHONPATH"] = python_path(ROOT / "tests" / "startup")
     try:
         failed = run(sessions, environment)
     except KeyboardInterrupt:

@@ -1,7 +1,6 @@
 """Gathers what a project is judged by: what its processes do, with the stand-ins beside them."""
 
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import psutil
 
 from ..catalogue import ROOT
 from ..manage import databases, schema_of
-from ..processes import StartError, kill
+from ..processes import StartError, kill, python_path
 from ..servers import Redis
 from ..sites import Site, words
 from ..timings import TimingLog, pieces_of_work
@@ -52,11 +51,10 @@ class Evidence:
         self.standins.__enter__()
         var_dir = Path(self.temporary.name, "var")
         self.log = var_dir.with_name("probe.log")
-        paths = [str(ROOT), os.environ.get("PYTHONPATH")]
         variables = {
             "SIMULATED_RESIZE_SECONDS": RESIZE_SECONDS,
             "JOKE_PORT": self.standins.http_port,
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "PYTHONPATH": python_path(ROOT),
         }
         self.site = Site(self.project, self.standins, var_dir, **variables)
         self.process, self.workers = None, Workers(self)
