@@ -59,6 +59,7 @@ NO_SCAN = b"\0" + segment(b"\xfe", b"\xff\xda")
         pytest.param(with_parts("JPEG", b"\xff\xd8\xff\xff" + 50 * TABLES), id="after no segment"),
         pytest.param(picture_content() + SCAN * 100_000, id="scans"),
         pytest.param(b"\xff\xd8" + bytes(20_000_000), id="junk"),
+        pytest.param(with_parts("JPEG", segment(b"\xe2") + bytes(200), 900), id="junk between"),
         pytest.param(b"\xff\xd8" + b"\xff" * 20_000_000, id="fill bytes"),
         pytest.param(picture_content().replace(b"\xff\xc0", b"\xff\xc9"), id="arithmetic coding"),
         pytest.param(with_parts("PNG", chunk(), 1_000_000), id="chunks of a PNG"),
