@@ -90,6 +90,10 @@ def test_photo_with_much_beside_the_picture_is_accepted(content):
     assert check(upload(content)) in ("JPEG", "PNG")
 
 
+def lossless(size, **options):
+    return picture_content("WEBP", size=size, lossless=True, **options)
+
+
 def animation(size, **options):
     content, frames = BytesIO(), [Image.new("RGB", size, colour) for colour in ["red", "blue"]]
     frames[0].save(content, "WEBP", save_all=True, append_images=frames[1:], **options)
@@ -105,7 +109,8 @@ def transparent(size):
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param(picture_content("WEBP", size=(800, 700), lossless=True), id="picture"),
+        pytest.param(lossless((800, 700)), id="picture"),
+        pytest.param(lossless((800, 700), icc_profile=b"odd"), id="after odd bytes"),
         pytest.param(animation((800, 700), lossless=True), id="animation"),
         pytest.param(transparent((800, 700)), id="transparency"),
     ],
@@ -118,7 +123,7 @@ def test_lossless_webp_has_fewer_pixels(content):
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param(picture_content("WEBP", size=(700, 700), lossless=True), id="lossless"),
+        pytest.param(lossless((700, 700)), id="lossless"),
         pytest.param(transparent((700, 700)), id="transparency"),
         pytest.param(animation((800, 700)), id="animation"),
     ],
