@@ -463,6 +463,14 @@ def test_clock_that_was_set_back_delays_nothing_for_longer_than_a_pause(one_job,
     assert states() == ("waiting", "done")
 
 
+def test_repair_leaves_the_longest_lease_alone(one_job, settings):
+    settings.OUTBOX_LEASE_SECONDS = 1_000
+    due_at = timezone.now() + timedelta(seconds=3 * settings.OUTBOX_LEASE_SECONDS)
+    Job.objects.update(due_at=due_at)
+    repair()
+    assert Job.objects.get().due_at == due_at
+
+
 def test_repair_costs_what_is_due_and_not_what_exists(one_job, django_assert_num_queries):
     jobs = [Job(work="picture", key="1", due_at=None) for _ in range(500)]
     Job.objects.bulk_create(jobs)
