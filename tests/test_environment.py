@@ -5,6 +5,7 @@ import ensurepip
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import sysconfig
 import tarfile
 import time
 import zipfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -251,27 +252,31 @@ def test_second_run_says_nothing_and_calls_no_pip(ready):
     assert ready.log.stat().st_mtime_ns == log
 
 
-def test_callers_python_variables_do_not_reach_the_command(ready, tmp_path):
+def test_callers_python_variables_do_not_reach_the_command(built, tmp_path):
     (tmp_path / "tiny.py").write_text("raise SystemExit('the wrong tiny')", encoding="utf-8")
     (tmp_path / "tools.py").write_text("raise SystemExit('the wrong tools')", encoding="utf-8")
     strays = {"PYTHONPATH": str(tmp_path), "VIRTUAL_ENV": str(tmp_path), "PYTHONSAFEPATH": "1"}
-    result = ready.run("demo", **strays)
+    result = built.run("demo", **strays)
     assert result.returncode == 0, result.stderr
     assert str(tmp_path) not in json.loads(result.stdout)["path"]
 
 
-def test_exit_status_is_passed_on_and_said(ready):
-    result = ready.run("demo", STATUS="41")
+def test_exit_status_is_passed_on_and_said(built):
+    result = built.run("demo", STATUS="41")
     assert result.returncode == 41
     assert result.stderr == "workshop.py demo: failed (exit status 41).\n"
 
 
-def test_changed_lock_is_installed(ready):
+def test_changed_lock_is_installed_by_one_of_two_launchers(ready):
     write_wheel(ready.wheels, "2.0")
     ready.lock.write_text("tiny==2.0\n", encoding="utf-8")
-    result = ready.run("demo")
-    assert json.loads(result.stdout)["tiny"] == "2.0"
-    assert "Making .venv" not in result.stderr
+    with ready.start("demo") as first, ready.start("demo") as second:
+        said = [process.communicate(timeout=LIMIT)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], said
+    assert sorted("Installing" in text for text in said) == [False, True]
+    assert sorted("waiting for it" in text for text in said) == [False, True]
+    assert all('"tiny": "2.0"' in text for text in said)
+    assert not any("Making .venv" in text for text in said)
 
 
 def test_environment_of_another_python_is_made_anew(ready):
@@ -284,19 +289,6 @@ def test_environment_of_another_python_is_made_anew(ready):
         wait_for(lambda: not leftover.exists())
         assert not ready.stamp.exists()
         assert launcher.stdout.read(len(message)) == message
-
-
-def test_killed_while_installing_makes_the_environment_anew(ready):
-    write_wheel(ready.wheels, "2.0", extra_files=2000)
-    ready.lock.write_text("tiny==2.0\n", encoding="utf-8")
-    with ready.start("demo") as launcher:
-        wait_for((ready.packages / "tiny_data").exists)
-        kill_all(launcher)
-    assert not ready.stamp.exists()
-    result = ready.run("demo")
-    assert json.loads(result.stdout)["tiny"] == "2.0"
-    assert ".venv is unfinished, or its Python is gone: making it anew." in result.stderr
-    assert len(list(ready.packages.glob("tiny_data/*.txt"))) == 2000
 
 
 def test_killed_while_downloading_leaves_everything_as_it_was(ready, tmp_path):
@@ -333,25 +325,19 @@ def test_environment_made_by_hand_is_left_alone(clone):
 
 
 def test_no_network_ends_in_one_line_and_leaves_the_other_commands_working(ready, no_network):
-    (ready.root / "tools" / "test_all.py").touch()
-    for lock in ["tests.txt", "browser.txt", "notebooks.txt", "cluster.txt", "servers.txt"]:
-        (ready.lock.parent / lock).write_text("absent==1.0\n")
+    """Such as a step's tests, which need no browser, no notebooks and no cluster."""
+    ready.pretend_installed("tests.txt")
+    for lock in ["browser.txt", "notebooks.txt", "jupyterlab.txt", "cluster.txt", "servers.txt"]:
+        (ready.lock.parent / lock).write_text("absent==1.0\n", encoding="utf-8")
     result = ready.run("test", **no_network)
     assert result.returncode == 1
     assert "connect to a network" in one_line(result)
     assert "Retrying" in ready.log.read_text(encoding="utf-8")
     result = ready.run("demo", **no_network)
     assert (result.returncode, result.stderr) == (0, DONE)
-
-
-def test_two_launchers_at_once_install_only_once(ready):
-    write_wheel(ready.wheels, "2.0")
-    ready.lock.write_text("tiny==2.0\n", encoding="utf-8")
-    with ready.start("demo") as first, ready.start("demo") as second:
-        said = [process.communicate(timeout=LIMIT)[0] for process in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0], said
-    assert sorted("Installing" in text for text in said) == [False, True]
-    assert sorted("waiting for it" in text for text in said) == [False, True]
+    result = ready.run("test", "2", **no_network)
+    assert json.loads(result.stdout)["arguments"] == ["2"], result.stderr
+    assert result.stderr == "workshop.py test: done.\n"
 
 
 def bare_python(folder):
@@ -370,17 +356,33 @@ def bare_python(folder):
     return python
 
 
-@posix_only
-def test_python_without_ensurepip_uses_its_own_pip(clone, built, tmp_path):
-    python = bare_python(tmp_path / "bare")
+def python_with_its_own_pip(folder, built):
+    """Return a bare Python with pip, as after `sudo apt install python3-pip`."""
+    python = bare_python(folder)
     find = [python, "-c", "import site; print(site.getsitepackages()[0])"]
     packages = Path(subprocess.check_output(find, encoding="utf-8").strip())
     packages.mkdir(parents=True)
     (packages / "pip").symlink_to(built.packages / "pip")
+    return python
+
+
+def test_killed_while_installing_makes_the_environment_anew(clone, built, tmp_path):
+    """Where it can be, by a Python without ensurepip, which uses its own pip: in half the time."""
+    is_bare = os.name == "posix"
+    python = python_with_its_own_pip(tmp_path / "bare", built) if is_bare else sys.executable
+    write_wheel(clone.wheels, "2.0", extra_files=2000)
+    clone.lock.write_text("tiny==2.0\n", encoding="utf-8")
+    with clone.start("demo", python=python) as launcher:
+        wait_for((clone.packages / "tiny_data").exists)
+        kill_all(launcher)
+    assert not clone.stamp.exists()
     result = clone.run("demo", python=python)
-    assert json.loads(result.stdout)["tiny"] == "1.0"
-    assert "ensurepip" in clone.log.read_text(encoding="utf-8")
-    assert not (clone.packages / "pip").exists()
+    assert json.loads(result.stdout)["tiny"] == "2.0"
+    assert ".venv is unfinished, or its Python is gone: making it anew." in result.stderr
+    assert len(list(clone.packages.glob("tiny_data/*.txt"))) == 2000
+    if is_bare:
+        assert "ensurepip" in clone.log.read_text(encoding="utf-8")
+        assert not (clone.packages / "pip").exists()
 
 
 @posix_only
@@ -478,12 +480,19 @@ def test_install_says_what_a_stick_lacks_and_asks_the_network(ready, no_network,
     assert result.stderr.endswith("workshop.py install: failed (exit status 1).\n")
 
 
-def doctor(clone, index, python=sys.executable, **variables):
-    """Return the doctor's exit status and its findings: {check: (state, words)}."""
+def doctor(clone, index, taken=(), python=sys.executable, **variables):
+    """Return the doctor's exit status and its findings: {check: (state, words)}.
+
+    `taken` has the places of ports that something else listens on.
+    """
     shutil.copy(ROOT / "tools" / "doctor.py", clone.root / "tools" / "doctor.py")
-    with reserved_ports() as first:
+    with reserved_ports() as first, ExitStack() as others:
+        for place in taken:
+            others.enter_context(socket.create_server(("127.0.0.1", first + place)))
         variables = {"PIP_INDEX_URL": index, "PIP_NO_INDEX": "0"} | variables
         result = clone.run("doctor", f"--base-port={first}", python=python, **variables)
+    mend = [line[6:20].strip() for line in result.stdout.splitlines() if line[:4] == "MEND"]
+    assert not mend or f"Not ready: mend {', '.join(mend)}, then" in result.stdout
     lines = [line for line in result.stdout.splitlines() if line.startswith(("ok", "note", "MEND"))]
     found = {line[6:20].strip(): (line[:4].strip(), line[20:]) for line in lines}
     assert len(found) == 9, result.stdout + result.stderr
@@ -528,27 +537,22 @@ def test_doctor_says_how_to_mend_what_is_not_ready(clone, no_network):
     assert "UTC is wrong: set it" in found["clock"][1]
 
     proxy = {"https_proxy": "http://me:secret@127.0.0.1:9"}
-    status, found = doctor(clone, no_network["PIP_INDEX_URL"], **proxy)
+    status, found = doctor(clone, no_network["PIP_INDEX_URL"], taken=[3], **proxy)
     assert (status, found["packages"][0], found["clock"][0]) == (1, "MEND", "ok")
+    assert found["ports"][0] == "MEND"
+    # The first port ends in 0, as in tools/ports.py.
+    assert re.match(r"\d+3 can't be used: stop what uses them", found["ports"][1])
     assert "connect to a network" in found["packages"][1]
     assert found["proxy"][0] == "note"
     assert "secret" not in found["proxy"][1]
 
 
-def test_doctor_names_the_ports_that_are_taken(clone):
-    shutil.copy(ROOT / "tools" / "doctor.py", clone.root / "tools" / "doctor.py")
-    with reserved_ports() as first, socket.create_server(("127.0.0.1", first + 3)):
-        result = clone.run("doctor", f"--base-port={first}")
-    assert f"MEND  ports         {first + 3} can't be used: stop what uses them" in result.stdout
-    assert "Not ready: mend ports" in result.stdout.replace("packages, ", "")
-
-
 def older_pythons():
     """Yield each Python below 3.11 on this machine, as far as it's easily found."""
     names = ["python2.7", *(f"python3.{minor}" for minor in range(6, 11))]
-    found = [shutil.which(name) for name in names]
+    found = [p for p in map(shutil.which, names) if p and "shims" not in p]  # pyenv's: as below
     found += Path.home().glob(".pyenv/versions/*/bin/python")
-    for python in filter(None, found):
+    for python in found:
         check = [python, "-c", "import sys; print(sys.version_info < (3, 11))"]
         if subprocess.run(check, capture_output=True, encoding="utf-8").stdout == "True\n":
             yield python
@@ -614,16 +618,6 @@ def test_arguments_are_checked_before_anything_is_made(clone, arguments, status,
     assert said in result.stdout + result.stderr
     assert "Traceback" not in result.stderr
     assert not clone.venv.exists()
-
-
-def test_steps_tests_need_no_browser_no_notebooks_and_no_cluster(ready):
-    ready.pretend_installed("tests.txt")
-    for lock in ["browser.txt", "notebooks.txt", "jupyterlab.txt", "cluster.txt", "servers.txt"]:
-        (ready.lock.parent / lock).write_text("absent==1.0\n", encoding="utf-8")
-    result = ready.run("test", "2")
-    assert json.loads(result.stdout)["arguments"] == ["2"], result.stderr
-    assert "workshop.py test: done." in result.stderr
-    assert ready.run("test").returncode == 1
 
 
 @pytest.mark.parametrize("name", [name for name, (_, locks, _) in COMMANDS.items() if not locks])

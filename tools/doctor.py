@@ -123,8 +123,9 @@ def ask_index():
 
 def index_url():
     """Return the address of the index that pip would ask."""
-    configured = pip("config", "get", "global.index-url").stdout.strip()
-    return (os.environ.get("PIP_INDEX_URL") or configured or INDEX).rstrip("/")
+    if not (url := os.environ.get("PIP_INDEX_URL")):
+        url = pip("config", "get", "global.index-url").stdout.strip() or INDEX
+    return url.rstrip("/")
 
 
 def pip_reaches_index():

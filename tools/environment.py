@@ -205,8 +205,11 @@ def taken(fetch, source):
 
 def find_pip(source):
     """Return the command of a pip that installs into `.venv`; raise CannotPrepare."""
+    with contextlib.suppress(CannotPrepare):
+        logged([PYTHON, "-c", "import pip"])  # most often; to ask its version takes long
+        return [PYTHON, "-m", "pip"]
     bundled = [[PYTHON, wheel / "pip"] for wheel in source.glob("pip-*.whl")]  # it runs as it is
-    for pip in ([PYTHON, "-m", "pip"], [BASE, "-m", "pip", "--python", PYTHON], *bundled):
+    for pip in ([BASE, "-m", "pip", "--python", PYTHON], *bundled):
         with contextlib.suppress(CannotPrepare):
             logged([*pip, "--version"])
             return pip
