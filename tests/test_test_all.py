@@ -123,8 +123,8 @@ def run_with_second_try(folder, text):
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (folder / "test_it.py").write_text(text, encoding="utf-8")
     plugins = ["-p", "pytest_cov.plugin", "-p", "xdist.plugin"]
-    options = [[*plugins, *options] for options in [test_all.ROOT_OPTIONS, test_all.AGAIN]]
-    session = test_all.Session("it", folder, options[0], again=options[1])
+    options = [*plugins, *test_all.ROOT_OPTIONS, "--numprocesses=1"]  # each takes half a second
+    session = test_all.Session("it", folder, options, again=[*plugins, *test_all.AGAIN])
     return test_all.run([session], os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
 
 

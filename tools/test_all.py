@@ -29,6 +29,8 @@ POLL = 0.2  # seconds
 COVERED = ["accounts", "outbox", "timing"]
 COVERED += ["config/errors.py", "config/hashers.py", "config/mail.py", "config/queue.py"]
 COVERED += ["config/uploads.py"]
+# The plugins of pytest that a step's tests use. The others that are there take a second to import.
+PLUGINS = ["pytest_cov.plugin", "pytest_django.plugin", "pytest_httpserver.pytest_plugin"]
 # Tests in a step, and all of the step's files that their outcome hangs on. While an earlier step
 # has the same, byte for byte, they would prove nothing new, and a run of everything leaves them
 # out. Only for tests that open no page and save no user: what these do hangs on the whole step.
@@ -126,7 +128,7 @@ def step_session(step, earlier=()):
     covered = [path for path in COVERED if (step.folder / path).exists()]
     options = [f"--cov={path.removesuffix('.py').replace('/', '.')}" for path in covered]
     options += ["--cov-report=term:skip-covered", "--cov-fail-under=100"]
-    options += ["-p", "no:hypothesispytest"]  # which takes a second to import
+    options += ["--disable-plugin-autoload", *(f"-p{name}" for name in PLUGINS)]
     options += [f"--ignore={path}" for path in left_out(step, earlier)]
     return Session(step.name, step.folder, options, proven_before(step, earlier))
 
