@@ -35,7 +35,8 @@ def notebooks():
 def executed(path):
     """Return a notebook with the outputs of an execution in its folder, by this same Python.
 
-    Raise NotebookError if a cell raises, warns, writes to standard error or takes too long.
+    Raise NotebookError if a cell raises, warns, writes to standard error, takes too long or has
+    a figure that can't be drawn.
     """
     import matplotlib.font_manager  # noqa: F401 - makes its font cache, or a notebook would warn
 
@@ -72,6 +73,8 @@ async def execute_cells(notebook, folder):
                 number += cell.cell_type == "code"
                 await client.async_execute_cell(cell, index)
                 for output in cell.get("outputs", []):
+                    if output.output_type == "error":  # what it returned can't be shown
+                        return f"cell [{number}]: {output.ename}: {output.evalue}"
                     if output.get("name") == "stderr":
                         return f"cell [{number}], standard error: {output.text}"
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
