@@ -18,7 +18,7 @@ from ..processes import StartError, kill, python_path
 from ..servers import Redis
 from ..sites import Site, words
 from ..timings import TimingLog, pieces_of_work
-from .workers import CountingStandins, Workers
+from .workers import ATTENTIVE, CountingStandins, Workers
 
 LIMIT = 60  # seconds, for what hangs and does not say so: a start, an experiment
 WORK_SECONDS = 10  # what a consumer may take for a mail and a picture
@@ -192,7 +192,7 @@ class Evidence:
         """
         if ("consumer", "") not in self.results:
             try:
-                self.site.start_consumer()
+                self.site.start_consumer(*ATTENTIVE)
             except StartError as error:
                 return {"problem": str(error)}
             result = self.try_out("sign_up", settle=False) | {"problem": ""}

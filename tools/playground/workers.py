@@ -13,6 +13,8 @@ LEASE_SECONDS = 1
 BACK_SECONDS = 10  # what work may take to come back: leases and pauses are about a second
 BEGIN_SECONDS = 10  # what a worker may take to begin
 WRITE_SECONDS = 1  # what a worker that woke up may take to write what it should not
+# A worker looks for tasks every 0.1 s, as Huey's does at first: by default it soon waits for 10 s.
+ATTENTIVE = ["--delay=0.1", "--max-delay=0.1"]
 # For a worker that is to be stopped at work, and must not give it up by itself.
 SLOW = {"SIMULATED_RESIZE_SECONDS": "2", "CONVERSATION_SECONDS": "60", "SILENCE_SECONDS": "60"}
 
@@ -39,7 +41,7 @@ class Workers:
         self.seen.run()  # which has made the database
         self.site.environment |= {"OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS)} | variables
         self.site.workers = 2
-        self.site.start_consumer()
+        self.site.start_consumer(*ATTENTIVE)
         self.running.append(self.site.consumer)
         return self.site.consumer
 
