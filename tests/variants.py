@@ -8,8 +8,6 @@ say of it.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.catalogue import BY_NUMBER
-
 
 @dataclass(frozen=True)
 class Variant:
