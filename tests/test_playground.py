@@ -82,6 +82,7 @@ def test_check_of_the_solution_draws_two_sign_ups_and_exits_with_0(capsys):
 
 
 def test_check_of_one_task_says_what_is_wrong_and_exits_with_1(playground, capsys):
+    shutil.copy(SIGNALS, playground / "accounts")  # receivers that nobody imports
     assert check.main([str(playground), "--task", "profile"]) == 1
     said = capsys.readouterr().out
     assert "✗ profile" in said
@@ -90,7 +91,6 @@ def test_check_of_one_task_says_what_is_wrong_and_exits_with_1(playground, capsy
 
 
 BROKEN = {
-    "syntax error": ("def f(:", "accounts/apps.py, line 1: SyntaxError: invalid syntax"),
     "missing import": ("import nothing", "accounts/apps.py, line 1: ModuleNotFoundError"),
     "endless loop": ("\nwhile True:\n    pass\n", "accounts/apps.py, line"),
     "endless wait": ("import time\n\ntime.sleep(999)\n", "accounts/apps.py, line 3"),
@@ -102,8 +102,10 @@ BROKEN = {
 def test_project_that_does_not_start_is_told_in_one_line(playground, capsys, code, says):
     (playground / "accounts" / "apps.py").write_text(code, encoding="utf-8")
     assert check.main([str(playground)]) == 1
-    [line] = [line for line in capsys.readouterr().out.splitlines() if "✗" in line]
+    said = capsys.readouterr().out
+    [line] = [line for line in said.splitlines() if "✗" in line]
     assert line.startswith(f"✗ It does not start: {says}")
+    assert "Traceback" not in said
 
 
 def test_cause_is_named_that_an_error_does_not_name(playground, capsys, monkeypatch):
@@ -143,9 +145,10 @@ def test_folder_counts_from_where_the_user_stands(playground, monkeypatch, capsy
 
 def test_traceback_comes_when_it_is_asked_for(playground, capsys):
     (playground / "accounts" / "apps.py").write_text("def f(:", encoding="utf-8")
-    check.main([str(playground), "--traceback"])
+    assert check.main([str(playground), "--traceback"]) == 1
     said = capsys.readouterr().out
-    assert said.index("✗ It does not start") < said.index("Traceback (most recent call last)")
+    wrong = "✗ It does not start: accounts/apps.py, line 1: SyntaxError: invalid syntax\n"
+    assert said.index(wrong) < said.index("Traceback (most recent call last)")
 
 
 def test_folder_without_a_step_or_a_stage_is_said_in_one_line(tmp_path, capsys):

@@ -30,7 +30,7 @@ def test_step_fails_with_its_message():
     "edits", variants_beyond.REDIS_HONEST.values(), ids=variants_beyond.REDIS_HONEST
 )
 def test_way_to_redis_passes(edits, tmp_path):
-    folder = copied(4, tmp_path / "playground")
+    folder = copied(4, tmp_path)
     Variant("", 4, edits).write(folder)
     assert message(folder) == ""
 
@@ -41,6 +41,6 @@ def test_way_to_redis_passes(edits, tmp_path):
     ids=variants_beyond.REDIS_MISTAKES,
 )
 def test_mistake_with_redis_is_told(edits, says, tmp_path):
-    folder = copied(4, tmp_path / "playground")
+    folder = copied(4, tmp_path)
     Variant("", 4, edits).write(folder)
     assert says in message(folder)

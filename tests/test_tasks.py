@@ -1,10 +1,11 @@
 """Each task of the playground: who fails it, who passes, and what is said."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
-from tools.catalogue import BY_NUMBER
+from tools.catalogue import BY_NUMBER, STEPS
 from tools.playground.check import judge
 from tools.playground.evidence import Evidence
 from tools.playground.lanes import lanes, solutions
@@ -14,7 +15,7 @@ from tools.playground.stages import BEYOND, TASKS, chosen
 from . import variants_beyond
 from .variants import HONEST, MISTAKES, Variant, copies
 
-# What a copy of the step before is told.
+# What the step before is told.
 AT_THE_START = {
     2: {
         "profile": "A saved user has no profile: are your receivers imported?"
@@ -47,38 +48,40 @@ AT_THE_START = {
         "woken": "This can be checked once `killed` is done.",
     },
 }
+BEYOND_AT_THE_START = {
+    "third": "No mail to team@example.com names the new user.",
+    "side-by-side": "`save()` asked the joke API 0 times, not twice.",
+    "digest": "No periodic task sends team@example.com one mail that names all new users.",
+    "confirmation": "The welcome mail went out before the address was confirmed.",
+}
 WITHOUT_REDIS = [task for task in BEYOND if task.name != "redis"]
 
 
-def messages(folder, stage):
+def messages(seen, stage):
     """Return what is said of the stage's tasks."""
+    seen.project = replace(seen.project, stage=stage)
     found = {}
-    with Evidence(Project(folder, stage)) as seen:
-        for task in TASKS[stage]:
-            judge(task, seen, found)
+    for task in TASKS.get(stage, []):
+        judge(task, seen, found)
     return found
 
 
-def copied(stage, folder):
-    """Copy a step, with the bytecode that spares the time to compile it."""
+def copied(stage, parent):
+    """Return a copy of a step, with the bytecode that spares the time to compile it."""
+    folder = parent / "mein Übungsplatz"
     return shutil.copytree(BY_NUMBER[stage].folder, folder, ignore=shutil.ignore_patterns("var"))
 
 
-@pytest.mark.parametrize("stage", TASKS)
-def test_starting_point_fails_each_task_with_its_message(stage, tmp_path):
-    folder = copied(stage - 1, tmp_path / "mein Übungsplatz")
-    assert messages(folder, stage) == AT_THE_START[stage]
-
-
-@pytest.mark.parametrize("stage", TASKS)
-def test_solution_passes_and_is_drawn_as_recorded(stage):
-    found = {}
-    with Evidence(Project(BY_NUMBER[stage].folder, stage)) as seen:
-        for task in TASKS[stage]:
-            judge(task, seen, found)
-        drawing = lanes(seen.lanes())
-    assert set(found.values()) == {""}
-    assert pieces(drawing) == pieces(solutions()[str(stage)])
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_step_fails_the_next_stage_and_passes_its_own_drawn_as_recorded(step):
+    stage = step.number
+    with Evidence(Project(step.folder, stage)) as seen:
+        assert messages(seen, stage + 1) == AT_THE_START.get(stage + 1, {})
+        if stage == 4:
+            assert {task.name: task.judge(seen) for task in WITHOUT_REDIS} == BEYOND_AT_THE_START
+        if stage in TASKS:
+            assert set(messages(seen, stage).values()) == {""}
+            assert pieces(lanes(seen.lanes())) == pieces(solutions()[str(stage)])
 
 
 def pieces(drawing):
@@ -87,9 +90,10 @@ def pieces(drawing):
 
 @pytest.mark.parametrize("variant", HONEST, ids=lambda variant: variant.name)
 def test_another_way_to_do_it_passes(variant, tmp_path):
-    folder = copied(variant.stage, tmp_path / "playground")
+    folder = copied(variant.stage, tmp_path)
     variant.write(folder)
-    assert set(messages(folder, variant.stage).values()) == {""}
+    with Evidence(Project(folder, variant.stage)) as seen:
+        assert set(messages(seen, variant.stage).values()) == {""}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def test_another_way_to_do_it_passes(variant, tmp_path):
 )
 def test_mistake_is_told(mistakes, tmp_path):
     [stage] = {mistake.stage for mistake in mistakes}
-    folder = copied(stage, tmp_path / "playground")
+    folder = copied(stage, tmp_path)
     for mistake in mistakes:
         mistake.write(folder)
     with Evidence(Project(folder, stage)) as seen:
@@ -114,19 +118,9 @@ def test_each_task_has_three_other_ways_and_three_mistakes():
             assert len(wrong) >= 3, f"stage {stage}, {task.name}"
 
 
-def test_steps_fail_the_tasks_beyond_with_their_messages():
-    with Evidence(Project(BY_NUMBER[4].folder, 4)) as seen:
-        assert {task.name: task.judge(seen) for task in WITHOUT_REDIS} == {
-            "third": "No mail to team@example.com names the new user.",
-            "side-by-side": "`save()` asked the joke API 0 times, not twice.",
-            "digest": "No periodic task sends team@example.com one mail that names all new users.",
-            "confirmation": "The welcome mail went out before the address was confirmed.",
-        }
-
-
 @pytest.mark.parametrize("variant", variants_beyond.HONEST, ids=lambda variant: variant.name)
 def test_way_beyond_passes(variant, tmp_path):
-    folder = copied(variant.stage, tmp_path / "playground")
+    folder = copied(variant.stage, tmp_path)
     variant.write(folder)
     with Evidence(Project(folder, variant.stage)) as seen:
         assert {task.judge(seen) for task in WITHOUT_REDIS} == {""}
@@ -137,7 +131,7 @@ def test_way_beyond_passes(variant, tmp_path):
 )
 def test_mistake_beyond_is_told(edits, says, tmp_path):
     right, wrong = variants_beyond.HONEST[0], Variant("", 4, edits)
-    folder = copied(4, tmp_path / "playground")
+    folder = copied(4, tmp_path)
     right.write(folder)
     wrong.write(folder)
     with Evidence(Project(folder, 4)) as seen:

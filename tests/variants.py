@@ -6,13 +6,14 @@ say of it.
 """
 
 from dataclasses import dataclass, field
-
-from tools.catalogue import BY_NUMBER
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Variant:
     """A solution with edits: by file, its new text, pairs of old and new, or None to delete it.
+
+    A Path renames the file.
 
     A wrong one fails its `task`, with a message that contains `says`.
     """
@@ -28,6 +29,9 @@ class Variant:
             path = folder / name
             if edit is None:
                 path.unlink()
+                continue
+            if isinstance(edit, Path):
+                path.rename(folder / edit)
                 continue
             if isinstance(edit, str):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,7 +185,6 @@ HONEST = [
 ]
 
 MISTAKES = [
-    Variant("receivers never imported", 2, {APPS: None}, "profile", "are your receivers imported?"),
     Variant(
         "receiver that nobody holds",
         2,
@@ -620,6 +623,7 @@ MISTAKES += [
                 (POOL, WORKER.replace("atexit.register(stop)\n", "")),
                 (IN_THREAD, ""),
                 (SUBMIT, "        mails.put([task, user])\n"),
+                (CALL, "queue(send_welcome_email, instance)"),
                 ("import logging\n", "import logging\nimport threading\n"),
                 (
                     "from django.db import connection",
@@ -860,7 +864,13 @@ MISTAKES += [
         "address as argument",
         4,
         {
-            SIGNALS: [("        task(user.pk)", "        task(user.pk, user.email)")],
+            SIGNALS: [
+                (
+                    QUEUE_MAIL,
+                    "transaction.on_commit("
+                    "lambda: tasks.send_welcome_email(instance.pk, instance.email))",
+                )
+            ],
             TASKS: [
                 (
                     "def send_welcome_email(user_id):\n",
@@ -878,7 +888,11 @@ MISTAKES += [
         4,
         {
             SIGNALS: [
-                ("        task(user.pk)", "        task(welcome_email(user, FALLBACK))"),
+                (
+                    QUEUE_MAIL,
+                    "transaction.on_commit("
+                    "lambda: tasks.send_welcome_email(welcome_email(instance, FALLBACK)))",
+                ),
                 ("import create_profile", "import FALLBACK, create_profile, welcome_email"),
             ],
             TASKS: [
@@ -904,8 +918,7 @@ MISTAKES += [
         "tasks that the consumer does not import",
         4,
         {
-            TASKS: None,
-            "accounts/background.py": (BY_NUMBER[4].folder / TASKS).read_text(encoding="utf-8"),
+            TASKS: Path("accounts/background.py"),
             SIGNALS: [
                 ("from . import tasks\n", ""),
                 (
@@ -1289,38 +1302,42 @@ MISTAKES += [
     ),
 ]
 
-# Mistakes that don't hide one another, and so are made in one copy: each check starts a project.
+# Mistakes that neither hide nor cause one another's message, and so are made in one copy, in this
+# order: each check starts a project.
 TOGETHER = [
     ("receiver that nobody holds", "picture at once"),
-    ("profile after the commit", "picture of a new profile alone"),
-    ("mail at once", "picture whatever was saved"),
-    ("profile of a fixture", "mail that may fail the sign-up"),
-    ("receivers never imported", "mail only to those who are saved again"),
-    ("profile made by the service, too", "profile for whoever is saved"),
-    ("mail to whoever is saved", "mail that fails in silence"),
     (
-        "mail in a partial, which can't be logged",
-        "mail by the view as well",
-        "picture by the view as well",
+        "profile made by the service, too",
+        "mail to whoever is saved",
+        "mail at once",
+        "picture of a new profile alone",
     ),
-    ("only one kind of exception", "connection closed after a failure alone"),
-    ("exception kept in the future", "thread inside the transaction"),
-    ("connection left open", "thread that is a daemon"),
-    ("joke fetched before the thread starts", "thread that inherits being a daemon"),
-    ("exception passed over", "another thread's connection closed", "result that is waited for"),
-    ("picture still in the request", "exception kept from Huey"),
-    ("address as argument", "one retry"),
-    ("priority the wrong way round", "retries without a pause"),
-    ("queue in memory", "same priority for all"),
+    ("profile for whoever is saved", "mail only to those who are saved again"),
+    ("profile of a fixture", "profile after the commit"),
+    ("mail by the view as well", "picture by the view as well"),
+    ("mail in a partial, which can't be logged", "picture whatever was saved"),
+    ("mail sent before the thread starts", "thread inside the transaction"),
+    ("thread that is a daemon", "connection closed after a failure alone"),
+    ("another thread's connection closed", "exception passed over", "result that is waited for"),
+    (
+        "joke fetched before the thread starts",
+        "only one kind of exception",
+        "connection left open",
+    ),
     ("function called beside the queue", "immediate not set"),
-    ("immediate as DEBUG", "whole mail as argument"),
-    ("user as argument", "no priority", "tasks that the consumer does not import"),
-    ("task with a bug", "task queued before the commit", "no retries"),
-    ("no repair", "no repair at the start"),
-    ("row after the commit", "lease of an hour"),
-    ("row that is gone once the task is queued", "repair of leased rows alone"),
-    ("row for the mail alone", "row deleted when the work begins"),
-    ("repair of rows that were tried", "row deleted by whoever is done"),
+    ("picture still in the request", "immediate as DEBUG"),
+    ("task queued before the commit", "task with a bug", "no retries"),
+    ("queue in memory", "address as argument", "one retry", "priority the wrong way round"),
+    ("exception kept from Huey", "whole mail as argument", "same priority for all"),
+    (
+        "user as argument",
+        "no priority",
+        "retries without a pause",
+        "tasks that the consumer does not import",
+    ),
+    ("row after the commit", "no repair", "no repair at the start"),
+    ("lease of an hour", "repair of leased rows alone"),
+    ("row deleted when the work begins", "repair of rows that were tried"),
 ]
 
 

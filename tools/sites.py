@@ -81,9 +81,11 @@ class Site:
     def server_command(self):
         return manage("runserver", f"{self.host}:{self.port}", "--noreload")
 
-    def start_consumer(self):
+    def start_consumer(self, *options):
+        """Start a consumer with further options of run_huey; raise StartError if that fails."""
         said_before = words(self.consumer_log)
-        command = manage("run_huey", *(["--workers", str(self.workers)] if self.workers else []))
+        workers = ["--workers", str(self.workers)] if self.workers else []
+        command = manage("run_huey", *workers, *options)
         self.consumer = self.started(command, self.consumer_log)
         wait_until(
             lambda: "consumer started" in words(self.consumer_log).removeprefix(said_before),

@@ -18,7 +18,7 @@ from ..processes import StartError, kill, python_path
 from ..servers import Redis
 from ..sites import Site, words
 from ..timings import TimingLog, pieces_of_work
-from .workers import CountingStandins, Workers
+from .workers import ATTENTIVE, CountingStandins, Workers
 
 LIMIT = 60  # seconds, for what hangs and does not say so: a start, an experiment
 WORK_SECONDS = 10  # what a consumer may take for a mail and a picture
@@ -39,7 +39,10 @@ class Broken(Exception):
 
 
 class Evidence:
-    """What happens in a project's folder; each experiment is made once, when it is asked for."""
+    """What happens in a project's folder; each experiment is made once, when it is asked for.
+
+    So is the start of the project, which raises Broken if it fails.
+    """
 
     def __init__(self, project):
         self.project, self.results = project, {}
@@ -57,12 +60,7 @@ class Evidence:
             "PYTHONPATH": python_path(ROOT),
         }
         self.site = Site(self.project, self.standins, var_dir, **variables)
-        self.process, self.workers = None, Workers(self)
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__()
-            raise
+        self.process, self.said, self.workers = None, None, Workers(self)
         return self
 
     def __exit__(self, *exc_info):
@@ -74,7 +72,7 @@ class Evidence:
         self.temporary.cleanup()
 
     def use_redis(self):
-        """Start again, with REDIS_URL naming a Redis (Valkey); return a client of it.
+        """Let the project start (again), with REDIS_URL naming a Redis; return a client of it.
 
         Raises ImportError when its packages are not installed.
         """
@@ -87,12 +85,22 @@ class Evidence:
         self.site.environment["REDIS_URL"] = f"{server.url}/0"
         self.stop()
         self.results.clear()
-        self.start()
         return self.stack.enter_context(redis.Redis.from_url(server.url))
 
     # The probe
 
-    def start(self):
+    @property
+    def facts(self):
+        """What the project's process said of it when it had started."""
+        if not self.said:
+            self.run()
+        return self.said
+
+    def run(self):
+        """Start the project's process, unless it runs."""
+        if self.process and self.process.poll() is None:
+            return
+        self.stop()
         self.site.var_dir.mkdir(parents=True, exist_ok=True)
         self.offer_database()
         with self.log.open("ab") as log:
@@ -100,7 +108,7 @@ class Evidence:
         self.lines = queue.Queue()
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
-        self.facts = self.next_line(LIMIT)
+        self.said = self.next_line(LIMIT)
         self.keep_database()
         # First, while no pool has threads: one that starts in the transaction is seen by that.
         self.ask("rollback")
@@ -155,9 +163,7 @@ class Evidence:
         return self.results[key]
 
     def try_out(self, experiment, wait=True, **options):
-        if self.process.poll() is not None:
-            self.stop()
-            self.start()
+        self.run()
         before = len(self.standins.inbox)
         print(json.dumps({"do": experiment} | options), file=self.process.stdin, flush=True)
         result = self.next_line(LIMIT)
@@ -186,7 +192,7 @@ class Evidence:
         """
         if ("consumer", "") not in self.results:
             try:
-                self.site.start_consumer()
+                self.site.start_consumer(*ATTENTIVE)
             except StartError as error:
                 return {"problem": str(error)}
             result = self.try_out("sign_up", settle=False) | {"problem": ""}

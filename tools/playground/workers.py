@@ -13,6 +13,10 @@ LEASE_SECONDS = 1
 BACK_SECONDS = 10  # what work may take to come back: leases and pauses are about a second
 BEGIN_SECONDS = 10  # what a worker may take to begin
 WRITE_SECONDS = 1  # what a worker that woke up may take to write what it should not
+# A worker looks for tasks every 0.1 s, as Huey's does at first: by default it soon waits for 10 s.
+ATTENTIVE = ["--delay=0.1", "--max-delay=0.1"]
+# For a worker that is to be stopped at work, and must not give it up by itself.
+SLOW = {"SIMULATED_RESIZE_SECONDS": "2", "CONVERSATION_SECONDS": "60", "SILENCE_SECONDS": "60"}
 
 
 class CountingStandins(Standins):
@@ -30,13 +34,14 @@ class Workers:
 
     def __init__(self, seen):
         self.seen, self.site, self.standins = seen, seen.site, seen.standins
-        self.running = []
+        self.running, self.replacement = [], None
 
     def start(self, **variables):
         """Start a consumer with further environment variables; raise StartError."""
+        self.seen.run()  # which has made the database
         self.site.environment |= {"OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS)} | variables
         self.site.workers = 2
-        self.site.start_consumer()
+        self.site.start_consumer(*ATTENTIVE)
         self.running.append(self.site.consumer)
         return self.site.consumer
 
@@ -61,7 +66,7 @@ class Workers:
             began = self.seen.wait_for(lambda: self.standins.arrived > arrived, BEGIN_SECONDS)
             kill(first)
             self.standins.control(mail_failure=None)
-            self.start()
+            self.replacement = self.start(**SLOW)
         except StartError as error:
             return {"problem": str(error)}
         finally:
@@ -75,18 +80,15 @@ class Workers:
         Another worker has them by then. The mail succeeds late, the resize fails late: its
         picture is gone.
         """
-        self.stop()
-        slow = {"SIMULATED_RESIZE_SECONDS": "2", "CONVERSATION_SECONDS": "60"}
-        slow["SILENCE_SECONDS"] = "60"
         self.standins.control(mail_failure="hang")
         try:
             arrived = self.standins.arrived
-            first = self.start(**slow)
+            first = self.replacement or self.start(**SLOW)
             user = self.seen.try_out("sign_up", settle=False, forget=True)
             if not self.are_at_work(user, arrived, 1):
                 return {"problem": "", "began": False}
             first.suspend()
-            second = self.start(**slow, OUTBOX_LEASE_SECONDS="60")
+            second = self.start(**SLOW, OUTBOX_LEASE_SECONDS="60")
             took_over = self.are_at_work(user, arrived, 2)
             second.suspend()
             before = self.rows()

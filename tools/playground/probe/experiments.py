@@ -8,9 +8,9 @@ from io import BytesIO
 from itertools import count
 
 from django.contrib.auth import get_user_model
-from django.core import serializers
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.serializers.python import Deserializer, Serializer
 from django.core.signals import got_request_exception
 from django.db import connection, transaction
 from PIL import Image
@@ -145,7 +145,7 @@ class Experiments:
             self.watch.let_threads_show()
             result["second"] = self.left()
             self.watch.begin(row_of(loaded))
-            for item in serializers.deserialize("json", serializers.serialize("json", [loaded])):
+            for item in Deserializer(Serializer().serialize([loaded])):
                 item.save()
             self.watch.let_threads_show()
             result["loaded"] = self.left()
