@@ -75,7 +75,7 @@ def sites_of(item):
     """Return the sites that a test's fixtures gave it, alone or in a dictionary."""
     values = item.funcargs.values()
     found = [site for value in values if isinstance(value, dict) for site in value.values()]
-    return [site for site in [*values, *found] if isinstance(site, Site)]
+    return {site for site in [*values, *found] if isinstance(site, Site)}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -160,6 +160,11 @@ def axe_violations(page):
     return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
 
 
+def assert_accessible_on_a_phone(page):
+    assert axe_violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
 def test_pages_of_the_last_step_are_those_of_every_step():
     """Or it would not do to look at these alone: they differ in one sentence."""
     *earlier, last = STEPS
@@ -174,24 +179,19 @@ def test_pages_of_the_last_step_are_those_of_every_step():
 
 def test_every_page_is_accessible_and_fits_a_phone(site, open_page, picture):
     page = open_page(site.url, viewport=PHONE)
-
-    def check():
-        assert axe_violations(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-
-    check()
+    assert_accessible_on_a_phone(page)
     page.goto(f"{site.url}/login/")
-    check()
+    assert_accessible_on_a_phone(page)
     page.goto(f"{site.url}/signup/")
-    check()
+    assert_accessible_on_a_phone(page)
     sign_up(page, Visitor(site.url, "not!a!username"), b"not a picture")
     expect(page.locator(".errorlist")).to_have_count(2)
-    check()
+    assert_accessible_on_a_phone(page)
     sign_up(page, Visitor(site.url, "a" * 40 + site.visitor().username), picture)
     expect_done(page)
-    check()
+    assert_accessible_on_a_phone(page)
     page.get_by_text("The same as a table").click()
-    check()
+    assert_accessible_on_a_phone(page)
 
 
 def expect_waiting(page):
@@ -199,23 +199,15 @@ def expect_waiting(page):
         expect(page.locator(state)).to_be_visible()
 
 
-def test_page_that_waits_is_accessible_and_fits_a_phone(waiting_site, open_page, picture):
-    visitor = waiting_site.visitor()
-    visitor.sign_up(picture)
-    page = open_page(waiting_site.url, visitor, viewport=PHONE)
-    expect_waiting(page)
-    assert axe_violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-    waiting_site.standins.control(joke_failure=None)
-    expect_done(page)
-
-
-def test_page_changes_by_itself_and_then_stops_asking(waiting_site, open_page, picture):
-    page = open_page(f"{waiting_site.url}/signup/", alone=True)
+def test_page_that_waits_is_accessible_changes_by_itself_and_then_stops_asking(
+    waiting_site, open_page, picture
+):
+    page = open_page(f"{waiting_site.url}/signup/", alone=True, viewport=PHONE)
     page.clock.install()
     asked, home = [], f"{waiting_site.url}/"
     sign_up(page, waiting_site.visitor(), picture)
     expect_waiting(page)
+    assert_accessible_on_a_phone(page)
     page.evaluate("window.stillTheSamePage = true")
     page.on("request", lambda r: asked.append(r.url) if r.url == home else None)
     page.get_by_text("The same as a table").click()
@@ -233,18 +225,13 @@ def test_page_changes_by_itself_and_then_stops_asking(waiting_site, open_page, p
     assert asked == []
 
 
-def test_page_without_javascript_shows_a_slow_mail_once_it_is_sent(waiting_site, open_page):
-    visitor = waiting_site.visitor()
-    visitor.sign_up()
-    page = open_page(waiting_site.url, visitor, java_script_enabled=False)
+def test_sign_up_without_javascript_shows_a_slow_mail_once_it_is_sent(
+    waiting_site, open_page, picture
+):
+    page = open_page(f"{waiting_site.url}/signup/", java_script_enabled=False)
+    sign_up(page, waiting_site.visitor(), picture)
     expect(page.locator("[data-welcome=waiting]")).to_have_text("not sent yet")
     waiting_site.standins.control(joke_failure=None)
-    expect(page.locator("[data-welcome=done]")).to_be_visible()
-
-
-def test_sign_up_without_javascript(site, open_page, picture):
-    page = open_page(f"{site.url}/signup/", java_script_enabled=False)
-    sign_up(page, site.visitor(), picture)
     expect_done(page)
     expect(page.get_by_alt_text("Your profile picture")).to_be_visible()
 
