@@ -9,7 +9,7 @@ import pytest
 from tools.catalogue import STEPS
 from tools.manage import manage
 from tools.processes import family, running, wait_until
-from tools.sites import Site, running_site, words
+from tools.sites import Site, running_site, running_sites, words
 from tools.standins import Standins
 from tools.visitor import Visitor, make_picture
 
@@ -30,8 +30,8 @@ at_both_ends = at(STEPS[0], STEPS[-1])
 at_the_last_step = at(STEPS[-1])
 
 # Fixtures that start sites, run a slow command or import for a second, for several tests.
-SHARED = {"built", "recording", "sites", "started_cluster", "started_patient_site", "started_site"}
-SHARED |= {"timing_log"}
+SHARED = {"built", "recording", "sites", "started_cluster", "started_site", "timing_log"}
+LIMIT = 90  # seconds, for what never happens
 
 
 def pytest_configure(config):
@@ -46,12 +46,36 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True)  # so that pytest-xdist, inside, finds the groups
 def pytest_collection_modifyitems(items):
-    """Keep tests that share such a fixture in one worker of pytest-xdist, which starts it once."""
+    """Keep tests that share such a fixture in one worker of pytest-xdist, one after the other."""
     for item in items:
         for name in SHARED & set(item.fixturenames):
             step = item.callspec.params["started_site"].name if name == "started_site" else ""
             item.add_marker(pytest.mark.xdist_group(step or name))
-    return (yield)
+    result = yield
+    items.sort(key=groups)
+    return result
+
+
+def groups(item):
+    return sorted({mark.args[0] for mark in item.iter_markers("xdist_group")})
+
+
+@pytest.hookimpl(trylast=True)  # after the test's own fixtures
+def pytest_runtest_teardown(item, nextitem):
+    """Stop the sites of a group after its last test: consumers take CPU time while they wait.
+
+    Else those with the scope of the session would run until all tests are over.
+    """
+    if nextitem is None or groups(nextitem) != groups(item):
+        for site in sites_of(item):
+            site.stop()
+
+
+def sites_of(item):
+    """Return the sites that a test's fixtures gave it, alone or in a dictionary."""
+    values = item.funcargs.values()
+    found = [site for value in values if isinstance(value, dict) for site in value.values()]
+    return {site for site in [*values, *found] if isinstance(site, Site)}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -59,8 +83,7 @@ def pytest_runtest_makereport(item):
     """Show, of a test that failed, the last lines that its sites wrote."""
     report = yield
     if report.failed:
-        sites = [value for value in item.funcargs.values() if isinstance(value, Site)]
-        logs = {log for site in sites for log in site.log.parent.glob("*log")}
+        logs = {log for site in sites_of(item) for log in site.log.parent.glob("*log")}
         report.sections += [(log.name, words(log)[-3_000:]) for log in sorted(logs)]
     return report
 
@@ -115,6 +138,18 @@ def started_site(request, started_standins, tmp_path_factory):
 def site(started_site, standins):
     """Each step in turn, as real processes on real sockets."""
     return started_site
+
+
+@pytest.fixture(scope="session")
+def sites(started_standins, tmp_path_factory):
+    """The sites of all five steps, running side by side."""
+    folder = tmp_path_factory.mktemp("sites")
+    var_dirs = {step: folder / step.name for step in STEPS}
+    variables = {"SIMULATED_RESIZE_SECONDS": 0.2, "OUTBOX_LEASE_SECONDS": 2}
+    # What hangs does so until a test ends it.
+    variables |= {"SILENCE_SECONDS": LIMIT, "CONVERSATION_SECONDS": LIMIT}
+    with running_sites(started_standins, var_dirs, **variables) as sites:
+        yield sites
 
 
 @pytest.fixture(scope="module")

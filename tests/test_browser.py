@@ -1,8 +1,7 @@
-"""What a visitor sees and does in a real browser, in every step."""
+"""What a visitor sees and does in a real browser: the pages that all steps share."""
 
 import os
 import re
-from collections import Counter
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
@@ -12,25 +11,15 @@ from playwright.sync_api import expect
 
 from tools import slides
 from tools.browser import NoBrowser, open_browser
-from tools.catalogue import BY_NUMBER, STEPS
+from tools.catalogue import STEPS
 from tools.sites import running_site
 from tools.test_all import files, same
 from tools.visitor import PASSWORD, Visitor
 
-from .conftest import VisitedSite, at_the_last_step
+from .conftest import VisitedSite
 from .test_contract import wait_for
 
 PHONE = {"width": 390, "height": 844}  # pixels
-REQUEST = ["receive form", "hash password", "save user", "create profile"]
-MAIL = ["fetch joke", "send mail"]
-RESIZE = ["resize picture"]
-LANES = {  # how many pieces of which work a sign-up's lanes show, the request's first
-    1: [REQUEST + MAIL + RESIZE],
-    2: [REQUEST + MAIL + RESIZE],
-    3: [REQUEST + ["queue"] + RESIZE, MAIL],
-    4: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
-    5: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
-}
 # Of a slide: what is wider or higher than its place, and what is too small to be read from afar.
 TOO_LARGE = """slide => [slide, ...slide.querySelectorAll("*")]
     .filter(e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)
@@ -45,6 +34,8 @@ PAGES = ["accounts/forms.py", "accounts/static", "accounts/templates", "timing"]
 ABOUT_THE_STEP = "accounts/templates/accounts/_step.html"
 UNDONE = """SELECT count(*) FROM accounts_profile
     WHERE welcome_sent_at IS NULL OR picture != '' AND thumbnail = ''"""
+# In one worker of pytest-xdist, with one browser and one site.
+pytestmark = pytest.mark.xdist_group("browser")
 expect.set_options(timeout=30_000)  # a limit for what never happens, not a speed that is tested
 
 
@@ -116,20 +107,25 @@ def open_page(browser, context_with):
 
 @pytest.fixture(scope="module")
 def started_patient_site(started_standins, tmp_path_factory):
+    """The last step's site, with one worker that no silence and no lease takes from its work."""
     var_dir = tmp_path_factory.mktemp("patient") / "var"
     options = {"kind": VisitedSite, "workers": 1, "SIMULATED_RESIZE_SECONDS": 0}
-    options |= {"SILENCE_SECONDS": 600, "CONVERSATION_SECONDS": 600}
-    with running_site(BY_NUMBER[4], started_standins, var_dir, **options) as site:
+    options |= {"SILENCE_SECONDS": 600, "CONVERSATION_SECONDS": 600, "OUTBOX_LEASE_SECONDS": 1200}
+    with running_site(STEPS[-1], started_standins, var_dir, **options) as site:
         yield site
 
 
 @pytest.fixture
-def waiting_site(started_patient_site, standins):
-    """Step 4 with one worker, which a joke keeps waiting until `standins` has it in order."""
-    site = started_patient_site
-    standins.control(joke_failure="hang")
+def site(started_patient_site, standins):
+    return started_patient_site
+
+
+@pytest.fixture
+def waiting_site(site):
+    """The site, whose worker a joke keeps waiting until `standins` has it in order."""
+    site.standins.control(joke_failure="hang")
     yield site
-    standins.control(joke_failure=None)
+    site.standins.control(joke_failure=None)
     # Or what a failed test has left to do would keep the worker from the next test's work.
     wait_for(lambda: site.rows(UNDONE) == [(0,)])
 
@@ -164,27 +160,9 @@ def axe_violations(page):
     return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
 
 
-def test_sign_up_shows_picture_and_timeline(site, open_page, picture):
-    page = open_page(f"{site.url}/signup/")
-    visitor = site.visitor()
-    sign_up(page, visitor, picture)
-    expect(page).to_have_url(f"{site.url}/")
-    expect(page.get_by_role("heading", level=1)).to_have_text(visitor.username)
-    expect_done(page)
-
-    thumbnail = page.get_by_alt_text("Your profile picture")
-    expect(thumbnail).to_have_js_property("naturalWidth", 300)
-    expect(page.get_by_text("You waited")).to_be_visible()
-    lanes = page.locator(".lane").evaluate_all(
-        "lanes => lanes.map(lane => [...lane.querySelectorAll('.bar')].map(bar => bar.title))"
-    )
-    works = [Counter(title.partition(",")[0] for title in titles) for titles in lanes]
-    assert len(works) == len(LANES[site.step.number])
-    assert all(Counter(lane) in works for lane in LANES[site.step.number])
-    for bar in page.locator(".bar").all():
-        expect(bar).to_be_visible()
-    rows = page.locator("#timeline-table tbody tr")
-    assert rows.count() == sum(map(len, LANES[site.step.number]))
+def assert_accessible_on_a_phone(page):
+    assert axe_violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 def test_pages_of_the_last_step_are_those_of_every_step():
@@ -199,27 +177,21 @@ def test_pages_of_the_last_step_are_those_of_every_step():
         assert re.fullmatch(rf"<strong>Step {step.number}</strong> (</?code>|[^<>{{}}])+\n", text)
 
 
-@at_the_last_step
 def test_every_page_is_accessible_and_fits_a_phone(site, open_page, picture):
     page = open_page(site.url, viewport=PHONE)
-
-    def check():
-        assert axe_violations(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-
-    check()
+    assert_accessible_on_a_phone(page)
     page.goto(f"{site.url}/login/")
-    check()
+    assert_accessible_on_a_phone(page)
     page.goto(f"{site.url}/signup/")
-    check()
+    assert_accessible_on_a_phone(page)
     sign_up(page, Visitor(site.url, "not!a!username"), b"not a picture")
     expect(page.locator(".errorlist")).to_have_count(2)
-    check()
+    assert_accessible_on_a_phone(page)
     sign_up(page, Visitor(site.url, "a" * 40 + site.visitor().username), picture)
     expect_done(page)
-    check()
+    assert_accessible_on_a_phone(page)
     page.get_by_text("The same as a table").click()
-    check()
+    assert_accessible_on_a_phone(page)
 
 
 def expect_waiting(page):
@@ -227,23 +199,15 @@ def expect_waiting(page):
         expect(page.locator(state)).to_be_visible()
 
 
-def test_page_that_waits_is_accessible_and_fits_a_phone(waiting_site, open_page, picture):
-    visitor = waiting_site.visitor()
-    visitor.sign_up(picture)
-    page = open_page(waiting_site.url, visitor, viewport=PHONE)
-    expect_waiting(page)
-    assert axe_violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-    waiting_site.standins.control(joke_failure=None)
-    expect_done(page)
-
-
-def test_page_changes_by_itself_and_then_stops_asking(waiting_site, open_page, picture):
-    page = open_page(f"{waiting_site.url}/signup/", alone=True)
+def test_page_that_waits_is_accessible_changes_by_itself_and_then_stops_asking(
+    waiting_site, open_page, picture
+):
+    page = open_page(f"{waiting_site.url}/signup/", alone=True, viewport=PHONE)
     page.clock.install()
     asked, home = [], f"{waiting_site.url}/"
     sign_up(page, waiting_site.visitor(), picture)
     expect_waiting(page)
+    assert_accessible_on_a_phone(page)
     page.evaluate("window.stillTheSamePage = true")
     page.on("request", lambda r: asked.append(r.url) if r.url == home else None)
     page.get_by_text("The same as a table").click()
@@ -261,24 +225,17 @@ def test_page_changes_by_itself_and_then_stops_asking(waiting_site, open_page, p
     assert asked == []
 
 
-def test_page_without_javascript_shows_a_slow_mail_once_it_is_sent(waiting_site, open_page):
-    visitor = waiting_site.visitor()
-    visitor.sign_up()
-    page = open_page(waiting_site.url, visitor, java_script_enabled=False)
+def test_sign_up_without_javascript_shows_a_slow_mail_once_it_is_sent(
+    waiting_site, open_page, picture
+):
+    page = open_page(f"{waiting_site.url}/signup/", java_script_enabled=False)
+    sign_up(page, waiting_site.visitor(), picture)
     expect(page.locator("[data-welcome=waiting]")).to_have_text("not sent yet")
     waiting_site.standins.control(joke_failure=None)
-    expect(page.locator("[data-welcome=done]")).to_be_visible()
-
-
-@at_the_last_step
-def test_sign_up_without_javascript(site, open_page, picture):
-    page = open_page(f"{site.url}/signup/", java_script_enabled=False)
-    sign_up(page, site.visitor(), picture)
     expect_done(page)
     expect(page.get_by_alt_text("Your profile picture")).to_be_visible()
 
 
-@at_the_last_step
 def test_invalid_form_keeps_what_was_typed_and_marks_the_field(site, open_page):
     page = open_page(f"{site.url}/signup/")
     visitor = site.visitor()
@@ -291,7 +248,6 @@ def test_invalid_form_keeps_what_was_typed_and_marks_the_field(site, open_page):
     expect(page.locator("[aria-invalid]")).to_have_count(1)
 
 
-@at_the_last_step
 def test_sign_up_by_keyboard_alone(site, open_page, picture):
     page = open_page(site.url)
     page.on("filechooser", lambda chooser: None)  # from now on, no chooser opens on the screen
@@ -322,7 +278,6 @@ def test_sign_up_by_keyboard_alone(site, open_page, picture):
         expect(focused).to_have_text(name)
 
 
-@at_the_last_step
 def test_profile_can_be_printed(site, open_page, picture):
     visitor = site.visitor()
     visitor.sign_up(picture)

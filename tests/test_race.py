@@ -10,31 +10,16 @@ from threading import Event
 import pytest
 import requests
 
-from tools.catalogue import BY_NUMBER, STEPS
+from tools.catalogue import BY_NUMBER
 from tools.manage import step_environment
 from tools.ports import free_port
 from tools.race import MAIL_TRIES, Lane, RaceHandler, Races
-from tools.sites import running_sites
 from tools.standins import Standins
 from tools.timings import TimingLog
 from tools.web import TOKEN, listen, names, printable, serve, warning
 
+from .conftest import LIMIT
 from .test_contract import wait_for
-
-LIMIT = 90  # seconds, for what never happens
-LEASE_SECONDS = 2
-
-
-@pytest.fixture(scope="module")
-def sites(started_standins, tmp_path_factory):
-    """The sites of all five steps, running."""
-    folder = tmp_path_factory.mktemp("race")
-    var_dirs = {step: folder / step.name for step in STEPS}
-    variables = {"SIMULATED_RESIZE_SECONDS": 0.2, "OUTBOX_LEASE_SECONDS": LEASE_SECONDS}
-    # What hangs does so until a test ends it.
-    variables |= {"SILENCE_SECONDS": LIMIT, "CONVERSATION_SECONDS": LIMIT}
-    with running_sites(started_standins, var_dirs, **variables) as sites:
-        yield sites
 
 
 class Page:

@@ -1,5 +1,9 @@
-"""The race's page in a real browser, with a race that is over and sites that only pretend."""
+"""All five steps in a real browser: a sign-up in each, and the race's page.
 
+The race is over there, and its sites only pretend.
+"""
+
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -11,6 +15,7 @@ from playwright.sync_api import expect
 from tools.catalogue import STEPS
 from tools.race import RaceHandler, Races
 from tools.race.drawing import drawing
+from tools.visitor import Visitor
 from tools.web import listen, serve
 
 from .test_browser import (  # noqa: F401 - fixtures, too
@@ -18,11 +23,50 @@ from .test_browser import (  # noqa: F401 - fixtures, too
     axe_violations,
     browser,
     context_with,
+    expect_done,
     open_page,
+    sign_up,
 )
 from .test_lane import BACK, CONSUMER, NEW_CONSUMER, SAVED, cut, lane_of, work
 
+REQUEST = ["receive form", "hash password", "save user", "create profile"]
+MAIL = ["fetch joke", "send mail"]
+RESIZE = ["resize picture"]
+LANES = {  # how many pieces of which work a sign-up's lanes show, the request's first
+    1: [REQUEST + MAIL + RESIZE],
+    2: [REQUEST + MAIL + RESIZE],
+    3: [REQUEST + ["queue"] + RESIZE, MAIL],
+    4: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
+    5: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
+}
 PROJECTOR = {"width": 1280, "height": 720}  # pixels
+# In one worker of pytest-xdist, with one browser, and with the races' own tests.
+pytestmark = pytest.mark.xdist_group("sites")
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_sign_up_shows_picture_and_timeline(step, sites, standins, open_page, picture):  # noqa: F811
+    site = sites[step]
+    page = open_page(f"{site.url}/signup/")
+    visitor = Visitor(site.url, f"grace-{step.number}")
+    sign_up(page, visitor, picture)
+    expect(page).to_have_url(f"{site.url}/")
+    expect(page.get_by_role("heading", level=1)).to_have_text(visitor.username)
+    expect_done(page)
+
+    thumbnail = page.get_by_alt_text("Your profile picture")
+    expect(thumbnail).to_have_js_property("naturalWidth", 300)
+    expect(page.get_by_text("You waited")).to_be_visible()
+    lanes = page.locator(".lane").evaluate_all(
+        "lanes => lanes.map(lane => [...lane.querySelectorAll('.bar')].map(bar => bar.title))"
+    )
+    works = [Counter(title.partition(",")[0] for title in titles) for titles in lanes]
+    assert len(works) == len(LANES[step.number])
+    assert all(Counter(lane) in works for lane in LANES[step.number])
+    for bar in page.locator(".bar").all():
+        expect(bar).to_be_visible()
+    rows = page.locator("#timeline-table tbody tr")
+    assert rows.count() == sum(map(len, LANES[step.number]))
 
 
 class PretendedSite:
