@@ -59,6 +59,22 @@ def pytest_collection_modifyitems(items):
     return (yield)
 
 
+def pytest_runtest_teardown(item, nextitem):
+    """Stop sites after the last test of their group, which no worker of pytest-xdist runs again.
+
+    Left until the session ends, the consumers' looking for tasks would add up to many seconds.
+    """
+    if hasattr(item.config, "workerinput") and nextitem and group_of(item) != group_of(nextitem):
+        for value in item.funcargs.values():
+            if isinstance(value, Site):
+                value.stop()
+
+
+def group_of(item):
+    marker = item.get_closest_marker("xdist_group")
+    return marker and marker.args
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     """Show, of a test that failed, the last lines that its sites wrote."""
