@@ -32,7 +32,7 @@ at_the_last_step = at(STEPS[-1])
 
 # Fixtures that start sites, run a slow command or import for a second, for several tests.
 SHARED = {"built", "recording", "sites", "started_cluster", "started_outbox"}
-SHARED |= {"started_patient_site", "started_site", "timing_log"}
+SHARED |= {"started_patient_site", "started_site", "started_step_4", "timing_log"}
 
 
 def pytest_configure(config):
@@ -64,15 +64,12 @@ def pytest_runtest_teardown(item, nextitem):
 
     Left until the session ends, the consumers' looking for tasks would add up to many seconds.
     """
-    if hasattr(item.config, "workerinput") and nextitem and group_of(item) != group_of(nextitem):
+    group = item.get_closest_marker("xdist_group")
+    is_in_worker = hasattr(item.config, "workerinput")
+    if is_in_worker and group and nextitem and group not in nextitem.iter_markers("xdist_group"):
         for value in item.funcargs.values():
             if isinstance(value, Site):
                 value.stop()
-
-
-def group_of(item):
-    marker = item.get_closest_marker("xdist_group")
-    return marker and marker.args
 
 
 @pytest.hookimpl(wrapper=True)
