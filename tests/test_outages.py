@@ -17,11 +17,11 @@ from tools.standins import Standins
 from tools.visitor import PASSWORD, make_picture
 
 from .conftest import workers
-from .test_contract import home_says, mail_to, user_count, wait_for
+from .test_contract import PICTURE, home_says, mail_to, user_count, wait_for
 from .test_durability import has_begun, is_done, is_shown_as_done, jobs
 
 NO_WAIT = {"joke_delay": 0, "mail_delay": 0}
-PICTURE, UPRIGHT = make_picture((400, 300)), make_picture((300, 400))
+UPRIGHT = make_picture((300, 400))
 
 
 # The joke API and the mail server
