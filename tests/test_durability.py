@@ -28,12 +28,12 @@ LIMIT = 120  # seconds, for what never happens
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
 
-def wait_for_all(condition, visitors):
+def wait_until_done(site):
+    """Wait until no job is left, which costs far less to ask for than every visitor's page."""
     deadline = time.monotonic() + LIMIT
-    waiting = list(visitors)
-    while waiting := [visitor for visitor in waiting if not condition(visitor)]:
-        assert time.monotonic() < deadline, f"{len(waiting)} of {len(visitors)} were lost"
-        time.sleep(0.5)
+    while left := jobs(site):
+        assert time.monotonic() < deadline, f"still to do: {left}"
+        time.sleep(0.1)
 
 
 def is_done(visitor):
@@ -74,7 +74,7 @@ def test_killed_workers_lose_nothing(outbox):
             kill(process)
         attempts += [job[1] for job in jobs(site)]
     with workers(site, "consumer-last.log", **lease):
-        wait_for_all(lambda site: jobs(site) == [], [site])
+        wait_until_done(site)
     # Their pages say no more, and cost far more to ask for.
     assert site.rows("SELECT count(welcome_sent_at) FROM accounts_profile") == [(len(visitors),)]
     thumbnails = {name for (name,) in site.rows("SELECT thumbnail FROM accounts_profile")}
@@ -116,7 +116,7 @@ def test_worker_that_is_killed_in_step_4_loses_what_it_was_at_and_nothing_else(s
     site.standins.control(joke_failure=None)
     site.start_again()
     assert site.server == server and site.consumer != consumer
-    wait_for_all(is_shown_as_done, [kept])
+    wait_for(lambda: is_shown_as_done(kept), pause=0.2)
     not_greeted = """
         SELECT username FROM accounts_user JOIN accounts_profile ON id = user_id
         WHERE welcome_sent_at IS NULL"""
@@ -167,7 +167,7 @@ def test_stopped_workers_hand_back_what_they_were_at(outbox):
         stop(process)  # by SIGTERM
     site.standins.control(joke_failure=None)
     with workers(site, "consumer-2.log", **patient):
-        wait_for(lambda: jobs(site) == [])
+        wait_until_done(site)
     assert all(map(is_shown_as_done, visitors))
     assert [len(mail_to(site, visitor)) for visitor in visitors] == [1] * len(visitors)
 
@@ -183,7 +183,7 @@ def test_worker_that_was_stopped_for_longer_than_its_lease_changes_nothing(outbo
         stopped.suspend()
         try:
             with workers(site, "consumer-alive.log", **variables):
-                wait_for(lambda: jobs(site) == [])
+                wait_until_done(site)
                 assert is_shown_as_done(visitor)
                 [(done,)] = site.rows("SELECT thumbnail FROM accounts_profile")
                 files, ended = site.files(), site.timing_log()
@@ -230,7 +230,7 @@ def test_two_consumers_share_the_work(outbox):
         visitors = [site.visitor() for _ in range(10)]
         for visitor in visitors:
             visitor.sign_up(PICTURE)
-        wait_for(lambda: jobs(site) == [])
+        wait_until_done(site)
     assert all(map(is_shown_as_done, visitors))
     mails = [mail["to"][0] for mail in site.standins.inbox]
     assert [mails.count(visitor.email) for visitor in visitors] == [1] * len(visitors)
@@ -254,7 +254,7 @@ def test_queue_that_was_lost_or_is_no_database_is_made_again(outbox):
         assert visitor.sign_up(PICTURE).status_code == 302
         overwrite_queue(site)
     with workers(site, "consumer.log"):
-        wait_for(lambda: jobs(site) == [])
+        wait_until_done(site)
     assert all(map(is_shown_as_done, visitors))
 
 
@@ -287,7 +287,7 @@ def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox):
     with workers(site, "consumer.log"):
         visitor = Visitor(site.url, visitor.username)
         visitor.post("/login/", {"username": visitor.username, "password": PASSWORD})
-        wait_for(lambda: jobs(site) == [])
+        wait_until_done(site)
         assert is_done(visitor)
         assert visitor.thumbnail().size == (300, 225)
     assert len(mail_to(site, visitor)) == 1

@@ -18,7 +18,7 @@ from tools.visitor import PASSWORD, make_picture
 
 from .conftest import workers
 from .test_contract import PICTURE, home_says, mail_to, user_count, wait_for
-from .test_durability import has_begun, is_done, is_shown_as_done, jobs
+from .test_durability import has_begun, is_done, is_shown_as_done, jobs, wait_until_done
 
 NO_WAIT = {"joke_delay": 0, "mail_delay": 0}
 UPRIGHT = make_picture((300, 400))
@@ -53,7 +53,7 @@ def test_sign_ups_while_joke_api_or_mail_server_fail_are_answered_and_done_after
         for visitor in greeted_late:
             home_says(visitor, 'data-welcome="failed"')
         site.standins.control(mail_failure=None)
-        wait_for(lambda: jobs(site) == [])
+        wait_until_done(site)
     visitors = [*without_joke, *greeted_late]
     assert all(map(is_shown_as_done, visitors))
     mails = [mail for visitor in visitors for mail in mail_to(site, visitor)]
@@ -69,13 +69,13 @@ def test_sign_up_while_nothing_listens_is_answered_and_done_afterwards(outbox):
     with workers(site, "consumer.log", **addresses):
         with Standins(**ports | {"http_port": 0}, **NO_WAIT) as without_joke_api:
             assert visitors[0].sign_up(PICTURE).status_code == 302
-            wait_for(lambda: jobs(site) == [])
+            wait_until_done(site)
         with Standins(**ports | {"smtp_port": 0}, **NO_WAIT):
             assert visitors[1].sign_up(PICTURE).status_code == 302
             home_says(visitors[1], 'data-welcome="failed"')
             home_says(visitors[1], 'data-picture="done"')
         with Standins(**ports, **NO_WAIT) as after:
-            wait_for(lambda: jobs(site) == [])
+            wait_until_done(site)
     assert all(map(is_shown_as_done, visitors))
     inboxes = [without_joke_api.inbox, after.inbox]
     assert [mail["to"] for [mail] in inboxes] == [[visitor.email] for visitor in visitors]
@@ -139,7 +139,7 @@ def test_picture_that_the_disk_has_no_room_for_leaves_nothing_behind(outbox):
     assert visitor.sign_up(in_a_temporary_file).status_code == 302
     assert list(folder.glob("*.upload*")) == []
     with workers(site, "consumer.log"):
-        wait_for(lambda: jobs(site) == [])
+        wait_until_done(site)
     assert is_shown_as_done(visitor)
 
 
@@ -182,7 +182,7 @@ def test_sign_up_on_a_full_disk_is_refused_or_complete(outbox):
             assert visitor.sign_up().status_code == 302
     assert {answers[0].status_code, answers[-1].status_code} == {500, 302}
     with workers(site, "consumer.log"):
-        wait_for(lambda: jobs(site) == [])
+        wait_until_done(site)
     for visitor in visitors:
         assert 'data-welcome="done"' in visitor.get("/").text
     assert [len(mail_to(site, visitor)) for visitor in visitors] == [1] * len(visitors)
@@ -225,7 +225,7 @@ def test_workers_go_on_when_a_full_disk_has_room_again(outbox):
             assert visitor.sign_up(PICTURE).status_code == 302
             wait_for(lambda: "disk I/O error" in log_of(site, "consumer.log"))
             assert not is_done(visitor)
-        wait_for(lambda: jobs(site) == [])
+        wait_until_done(site)
     assert is_shown_as_done(visitor)
     assert len(mail_to(site, visitor)) == 1
 
@@ -254,7 +254,7 @@ def test_picture_that_is_missing_is_said_to_be_and_resized_as_it_is_when_it_is_b
         other = site.var_dir / "upright.jpeg"
         other.write_bytes(UPRIGHT)
         other.rename(original)  # at once: no worker finds half of it
-        wait_for(lambda: jobs(site) == [])
+        wait_until_done(site)
     assert is_done(visitor)
     assert visitor.thumbnail().size == (225, 300)
     assert len(mail_to(site, visitor)) == 1
@@ -282,7 +282,7 @@ def test_picture_that_is_replaced_while_it_is_resized_is_resized_in_the_end(outb
         replacing = manage("shell", "--command", REPLACE)
         subprocess.run(replacing, cwd=site.step.folder, env=site.environment, check=True)
         deleted.unlink()
-        wait_for(lambda: jobs(site) == [])
+        wait_until_done(site)
     for visitor in visitors:
         assert is_done(visitor)
         assert visitor.thumbnail().size == (225, 300)
