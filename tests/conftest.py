@@ -210,14 +210,15 @@ def outbox(started_outbox, standins):
 
 
 @contextmanager
-def workers(site, name, **variables):
+def workers(site, name, *arguments, **variables):
     """Run a consumer of the site for the length of the block; yield its process.
 
-    Its log, beside the site's, gets the name. `variables` are environment variables of its own.
+    Its log, beside the site's, gets the name. `arguments` are further ones of run_huey, `variables`
+    are environment variables of its own.
     """
     variables = {name: str(value) for name, value in variables.items()}
     options = {"cwd": site.step.folder, "env": site.environment | variables}
     log = site.log.with_name(name)
-    with running(manage("run_huey"), log, **options) as process:
+    with running(manage("run_huey", *arguments), log, **options) as process:
         wait_until(lambda: "consumer started" in words(log), process, name, log)
         yield process

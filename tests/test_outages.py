@@ -277,7 +277,8 @@ def test_picture_that_is_replaced_while_it_is_resized_is_resized_in_the_end(outb
     kept, deleted = (stored_picture(site, visitor) for visitor in visitors)
     for old in [kept, deleted]:
         old.with_stem(f"{old.stem}-new").write_bytes(UPRIGHT)
-    with workers(site, "consumer.log", SIMULATED_RESIZE_SECONDS=2):
+    # Enough workers for the new picture to be resized while the old one still is.
+    with workers(site, "consumer.log", "--workers=4", SIMULATED_RESIZE_SECONDS=3):
         wait_for(begun)
         replacing = manage("shell", "--command", REPLACE)
         subprocess.run(replacing, cwd=site.step.folder, env=site.environment, check=True)
