@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import sqlite3
 from contextlib import closing, contextmanager
@@ -8,7 +9,7 @@ import pytest
 
 from tools.catalogue import STEPS
 from tools.manage import manage
-from tools.processes import family, running, wait_until
+from tools.processes import family, has_ended, running, wait_until
 from tools.sites import Site, running_site, running_sites, words
 from tools.standins import Standins
 from tools.visitor import Visitor, make_picture
@@ -30,7 +31,8 @@ at_both_ends = at(STEPS[0], STEPS[-1])
 at_the_last_step = at(STEPS[-1])
 
 # Fixtures that start sites, run a slow command or import for a second, for several tests.
-SHARED = {"built", "recording", "sites", "started_cluster", "started_site", "timing_log"}
+SHARED = {"built", "recording", "sites", "started_cluster", "started_outbox", "started_site"}
+SHARED |= {"started_step_4", "timing_log"}
 LIMIT = 90  # seconds, for what never happens
 
 
@@ -49,8 +51,12 @@ def pytest_collection_modifyitems(items):
     """Keep tests that share such a fixture in one worker of pytest-xdist, one after the other."""
     for item in items:
         for name in SHARED & set(item.fixturenames):
-            step = item.callspec.params["started_site"].name if name == "started_site" else ""
-            item.add_marker(pytest.mark.xdist_group(step or name))
+            group = name
+            if name == "started_site":  # one of each step
+                group = item.callspec.params[name].name
+            elif name == "started_outbox":  # one of each module
+                group = f"{name} of {item.path.stem}"
+            item.add_marker(pytest.mark.xdist_group(group))
     result = yield
     items.sort(key=groups)
     return result
@@ -190,22 +196,52 @@ def outbox_site(standins, folder, **variables):
         yield site
 
 
-@pytest.fixture
-def outbox(standins, tmp_path):
-    """The site of the step with an outbox, without its consumer."""
-    standins.control(joke_delay=0.05, mail_delay=0.05)
-    with outbox_site(standins, tmp_path) as site:
+@pytest.fixture(scope="module")
+def started_outbox(started_standins, tmp_path_factory):
+    with outbox_site(started_standins, tmp_path_factory.mktemp("outbox")) as site:
         yield site
 
 
+# All that a sign-up leaves behind, by database.
+TABLES = {
+    "db.sqlite3": ["outbox_job", "accounts_profile", "accounts_user", "django_session"],
+    "huey.sqlite3": ["task", "schedule"],
+}
+
+
+@pytest.fixture
+def outbox(started_outbox, standins):
+    """The site of the step with an outbox, without its consumer, as if nobody had signed up yet.
+
+    Its server is the same for all tests of a module, unless one of them has killed it.
+    """
+    site = started_outbox
+    for name, tables in TABLES.items():
+        if (site.var_dir / name).exists():
+            with closing(sqlite3.connect(site.var_dir / name)) as database, database:
+                for table in tables:
+                    database.execute(f"DELETE FROM {table}")
+    shutil.rmtree(site.var_dir / "media", ignore_errors=True)
+    for log in [site.log, *site.timing_log().files()]:
+        os.truncate(log, 0)  # a server that runs appends to them
+    for log in site.log.parent.glob("consumer*.log"):
+        log.unlink()
+    if has_ended(site.server):
+        site.start_server()
+    standins.control(joke_delay=0.05, mail_delay=0.05)
+    return site
+
+
 @contextmanager
-def workers(site, name, **variables):
+def workers(site, name, *arguments, **variables):
     """Run a consumer of the site for the length of the block; yield its process.
 
-    Its log, beside the site's, gets the name. `variables` are environment variables of its own.
+    Its log, beside the site's, gets the name. `arguments` are further ones of run_huey, `variables`
+    are environment variables of its own.
     """
+    variables = {name: str(value) for name, value in variables.items()}
     options = {"cwd": site.step.folder, "env": site.environment | variables}
     log = site.log.with_name(name)
-    with running(manage("run_huey"), log, **options) as process:
+    with running(manage("run_huey", *arguments), log, **options) as process:
         wait_until(lambda: "consumer started" in words(log), process, name, log)
         yield process

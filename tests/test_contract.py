@@ -16,12 +16,13 @@ from PIL import Image
 
 from tools.standins import JOKES
 from tools.timings import SignUp
-from tools.visitor import PASSWORD, Visitor
+from tools.visitor import PASSWORD, Visitor, make_picture
 
-from .conftest import at_both_ends
+from .conftest import at_both_ends, at_the_last_step
 
 DONE_SECONDS = 60  # a limit for what never happens, not a speed that is tested
 ERROR = 'class="errorlist"'
+PICTURE = make_picture((400, 300))
 
 
 def wait_for(condition, pause=0.05):
@@ -53,11 +54,23 @@ def user_count(site, **columns):
     return count
 
 
-def test_sign_up_gives_a_profile_a_thumbnail_and_a_mail_with_a_joke(site, picture):
-    log, visitor = site.timing_log(), site.visitor()
+@pytest.fixture(scope="session")
+def complete(started_site, picture):
+    """A visitor whose sign-up is complete, and what the timing log says of it."""
+    log, visitor, records = started_site.timing_log(), started_site.visitor(), []
     response = visitor.sign_up(picture)
     assert (response.status_code, response.headers["Location"]) == (302, "/")
 
+    def is_logged():
+        records.extend(log.new_records())
+        return SignUp(records).is_done
+
+    wait_for(is_logged)
+    return visitor, records
+
+
+def test_sign_up_gives_a_profile_a_thumbnail_and_a_mail_with_a_joke(site, complete):
+    visitor, records = complete
     thumbnail = wait_for(visitor.thumbnail)
     assert (thumbnail.format, thumbnail.size) == ("JPEG", (300, 225))
     [mail] = wait_for(lambda: mail_to(site, visitor))
@@ -65,14 +78,6 @@ def test_sign_up_gives_a_profile_a_thumbnail_and_a_mail_with_a_joke(site, pictur
     assert any(joke in mail["text"] for joke in JOKES)
     home_says(visitor, 'data-picture="done"')
     home_says(visitor, 'data-welcome="done"')
-
-    records = []
-
-    def is_logged():
-        records.extend(log.new_records())
-        return SignUp(records).is_done
-
-    wait_for(is_logged)
     expected = {
         "sign-up",
         "receive form",
@@ -89,16 +94,8 @@ def test_sign_up_gives_a_profile_a_thumbnail_and_a_mail_with_a_joke(site, pictur
     assert [record["error"] for record in records if record["error"]] == []
 
 
-def test_where_the_work_ran(site, picture):
-    log, visitor = site.timing_log(), site.visitor()
-    visitor.sign_up(picture)
-    records = []
-
-    def is_logged():
-        records.extend(log.new_records())
-        return SignUp(records).is_done
-
-    wait_for(is_logged)
+def test_where_the_work_ran(site, complete):
+    _, records = complete
     request = SignUp(records).events["sign-up"]
     elsewhere = {
         record["event"]: "thread" if record["process"] == request["process"] else "process"
@@ -125,9 +122,8 @@ def test_sign_up_without_a_picture(site):
     assert visitor.thumbnail() is None
 
 
-def test_visitor_finds_the_way_back_in(site):
-    visitor = site.visitor()
-    visitor.sign_up()
+def test_visitor_finds_the_way_back_in(site, complete):
+    visitor, _ = complete
     returning = Visitor(site.url, visitor.username)
     assert visitor.email not in returning.get("/").text
     response = returning.post("/login/", {"username": visitor.username, "password": PASSWORD})
@@ -140,9 +136,8 @@ def test_visitor_finds_the_way_back_in(site):
     assert visitor.email not in returning.get("/").text
 
 
-def test_nobody_else_sees_a_thumbnail(site, picture):
-    owner, other = site.visitor(), site.visitor()
-    owner.sign_up(picture)
+def test_nobody_else_sees_a_thumbnail(site, complete):
+    [owner, _], other = complete, site.visitor()
     wait_for(owner.thumbnail)
     other.sign_up()
     assert other.get("/thumbnail/").status_code == 404
@@ -165,9 +160,9 @@ def test_foreign_host_is_refused(site):
 
 
 @at_both_ends
-def test_invalid_form_says_why_at_the_field_and_saves_nothing(site, picture):
+def test_invalid_form_says_why_at_the_field_and_saves_nothing(site):
     visitor, files = site.visitor(), site.files()
-    page = visitor.sign_up(picture, password2="another one").text
+    page = visitor.sign_up(PICTURE, password2="another one").text
     assert page.count(ERROR) == 1
     assert 'aria-invalid="true"' in page
     assert f'value="{visitor.email}"' in page
@@ -188,16 +183,18 @@ def test_sign_up_survives_the_joke_api(site, failure):
 
 
 @pytest.mark.parametrize("failure", ["4xx", "5xx", "reset", "hang", "garbage"])
-def test_sign_up_survives_the_mail_server(site, failure, picture):
+def test_sign_up_survives_the_mail_server(site, failure):
     site.standins.control(mail_failure=failure)
-    visitor = site.visitor()
-    assert visitor.sign_up(picture).status_code == 302
-    wait_for(visitor.thumbnail)
-    tries_again = site.step.has_consumer
+    log, visitor = site.timing_log(), site.visitor()
+    assert visitor.sign_up(PICTURE).status_code == 302
+    wait_for(lambda: [r for r in log.new_records() if r["event"] == "send mail"])
     home_says(visitor, 'data-welcome="failed"')
+    wait_for(visitor.thumbnail)
     assert mail_to(site, visitor) == []
+    tries_again = site.step.has_consumer
     if tries_again:
         site.standins.control(mail_failure=None)
+        wait_for(lambda: mail_to(site, visitor))
         home_says(visitor, 'data-welcome="done"')
         assert len(mail_to(site, visitor)) == 1
 
@@ -206,12 +203,12 @@ def test_sign_up_survives_the_mail_server(site, failure, picture):
 
 
 @pytest.mark.parametrize("same", ["username", "email"])
-def test_of_two_who_want_the_same_at_once_one_gets_it(site, picture, same):
+def test_of_two_who_want_the_same_at_once_one_gets_it(site, same):
     first, second = site.visitor(), site.visitor()
     files = site.files()
     changed = {same: getattr(first, same)}
     with ThreadPoolExecutor() as threads:
-        answers = list(threads.map(lambda v: v.sign_up(picture, **changed), [first, second]))
+        answers = list(threads.map(lambda v: v.sign_up(PICTURE, **changed), [first, second]))
     assert sorted(answer.status_code for answer in answers) == [200, 302]
     [refused] = [answer for answer in answers if answer.status_code == 200]
     assert refused.text.count(ERROR) == 1
@@ -221,7 +218,7 @@ def test_of_two_who_want_the_same_at_once_one_gets_it(site, picture, same):
 
 
 def test_many_at_once_are_all_served(site):
-    visitors = [site.visitor() for _ in range(8)]
+    visitors = [site.visitor() for _ in range(6)]
     with ThreadPoolExecutor(len(visitors)) as threads:
         answers = list(threads.map(lambda visitor: visitor.sign_up(), visitors))
     assert [answer.status_code for answer in answers] == [302] * len(visitors)
@@ -307,7 +304,7 @@ BAD_UPLOADS = {
 }
 
 
-@at_both_ends
+@at_the_last_step
 @pytest.mark.parametrize("kind", BAD_UPLOADS)
 def test_bad_upload_is_an_error_at_the_field_and_saves_nothing(site, kind):
     visitor, files = site.visitor(), site.files()
@@ -329,7 +326,7 @@ def test_picture_that_passes_the_form_and_breaks_later_is_said_to_have_failed(si
     assert visitor.thumbnail() is None
 
 
-@at_both_ends
+@at_the_last_step
 @pytest.mark.parametrize(
     "changed",
     [

@@ -16,33 +16,29 @@ from tools.losses import measure
 from tools.manage import manage
 from tools.processes import has_ended, kill, stop
 from tools.sites import running_site, words
-from tools.visitor import PASSWORD, Visitor, make_picture
+from tools.visitor import PASSWORD, Visitor
 
-from .conftest import VisitedSite, outbox_site, workers
-from .test_contract import mail_to, user_count, wait_for
+from .conftest import VisitedSite, workers
+from .test_contract import PICTURE, mail_to, user_count, wait_for
 
-KILLS = int(os.environ.get("KILLS", "6"))  # more for a longer run
+KILLS = int(os.environ.get("KILLS", "5"))  # more for a longer run
 SIGN_UPS = 5  # before each
 SEED = int(os.environ.get("SEED", "1"))
 LIMIT = 120  # seconds, for what never happens
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
 
-def wait_for_all(condition, visitors):
+def wait_until_done(site):
+    """Wait until no job is left, which costs far less to ask for than every visitor's page."""
     deadline = time.monotonic() + LIMIT
-    waiting = list(visitors)
-    while waiting := [visitor for visitor in waiting if not condition(visitor)]:
-        assert time.monotonic() < deadline, f"{len(waiting)} of {len(visitors)} were lost"
-        time.sleep(0.5)
+    while left := jobs(site):
+        assert time.monotonic() < deadline, f"still to do: {left}"
+        time.sleep(0.1)
 
 
 def is_done(visitor):
     page = visitor.get("/").text
     return 'data-picture="done"' in page and 'data-welcome="done"' in page
-
-
-def is_greeted(visitor):
-    return 'data-welcome="done"' in visitor.get("/").text
 
 
 def is_shown_as_done(visitor):
@@ -66,130 +62,166 @@ def has_begun(site, event, times=1):
     return begun
 
 
-def test_killed_workers_lose_nothing(standins, tmp_path):
-    standins.control(joke_delay=0.05, mail_delay=0.05)
-    random = Random(SEED)
-    visitors, attempts, picture = [], [], make_picture((400, 300))
-    with outbox_site(standins, tmp_path, OUTBOX_LEASE_SECONDS=4) as site:
-        for number in range(KILLS):
-            with workers(site, f"consumer-{number}.log") as process:
-                for _ in range(SIGN_UPS):
-                    visitors.append(site.visitor())
-                    assert visitors[-1].sign_up(picture).status_code == 302
-                time.sleep(random.uniform(0, 0.8))
-                kill(process)
-            attempts += [job[1] for job in jobs(site)]
-        with workers(site, "consumer-last.log"):
-            # First, because all their pages cost far more to ask for, again and again.
-            wait_for_all(lambda site: jobs(site) == [], [site])
-            wait_for_all(is_shown_as_done, visitors)
-    mails = [mail["to"][0] for mail in standins.inbox]
+def test_killed_workers_lose_nothing(outbox):
+    site, random = outbox, Random(SEED)
+    visitors, attempts, lease = [], [], {"OUTBOX_LEASE_SECONDS": 4}
+    for number in range(KILLS):
+        with workers(site, f"consumer-{number}.log", **lease) as process:
+            for _ in range(SIGN_UPS):
+                visitors.append(site.visitor())
+                assert visitors[-1].sign_up(PICTURE).status_code == 302
+            time.sleep(random.uniform(0, 0.8))
+            kill(process)
+        attempts += [job[1] for job in jobs(site)]
+    with workers(site, "consumer-last.log", **lease):
+        wait_until_done(site)
+    # Their pages say no more, and cost far more to ask for.
+    assert site.rows("SELECT count(welcome_sent_at) FROM accounts_profile") == [(len(visitors),)]
+    thumbnails = {name for (name,) in site.rows("SELECT thumbnail FROM accounts_profile")}
+    assert len(thumbnails) == len(visitors)
+    assert all((site.var_dir / "media" / name).is_file() for name in thumbnails)
+    mails = [mail["to"][0] for mail in site.standins.inbox]
     copies = [mails.count(visitor.email) for visitor in visitors]
     assert min(copies) == 1
     assert sum(copies) - len(copies) <= 2 * KILLS  # each of two workers may just have sent one
     assert any(attempts)  # the kills did hit work
 
 
-def test_worker_that_is_killed_in_step_4_loses_what_it_was_at_and_nothing_else(
-    standins, tmp_path, picture
-):
-    standins.control(joke_delay=0, mail_delay=0)
+@pytest.fixture(scope="module")
+def started_step_4(started_standins, tmp_path_factory):
     [step] = [step for step in STEPS if step.has_consumer and not step.has_outbox]
     options = {"kind": VisitedSite, "workers": 2, "SIMULATED_RESIZE_SECONDS": 1}
-    with running_site(step, standins, tmp_path / "var", **options) as site:
-        standins.control(joke_failure="hang")
-        begun = has_begun(site, "fetch joke")
-        lost, kept = site.visitor(), site.visitor()
-        lost.sign_up()
-        wait_for(begun)
-        site.kill()
-        kept.sign_up(picture)
-        standins.control(joke_failure=None)
-        site.start_again()
-        wait_for_all(is_shown_as_done, [kept])
-        assert site.rows("SELECT count(*) FROM accounts_profile WHERE welcome_sent_at IS NULL") == [
-            (1,)
-        ]
-        with closing(sqlite3.connect(site.var_dir / "huey.sqlite3")) as queue:
-            assert queue.execute("SELECT count(*) FROM task").fetchone() == (0,)
-        assert mail_to(site, lost) == []
-        assert len(mail_to(site, kept)) == 1
+    var_dir = tmp_path_factory.mktemp(step.name) / "var"
+    with running_site(step, started_standins, var_dir, **options) as site:
+        yield site
+    assert has_ended(site.server) and has_ended(site.consumer)
+
+
+@pytest.fixture
+def step_4(started_step_4, standins):
+    return started_step_4
+
+
+def test_worker_that_is_killed_in_step_4_loses_what_it_was_at_and_nothing_else(step_4):
+    site = step_4
+    server, consumer = site.server, site.consumer
+    site.standins.control(joke_failure="hang")
+    begun = has_begun(site, "fetch joke")
+    lost, kept = site.visitor(), site.visitor()
+    lost.sign_up()
+    wait_for(begun)
+    site.kill()
+    assert has_ended(consumer)
+    kept.sign_up(PICTURE)  # the server goes on
+    site.standins.control(joke_failure=None)
+    site.start_again()
+    assert site.server == server and site.consumer != consumer
+    wait_for(lambda: is_shown_as_done(kept), pause=0.2)
+    not_greeted = """
+        SELECT username FROM accounts_user JOIN accounts_profile ON id = user_id
+        WHERE welcome_sent_at IS NULL"""
+    assert site.rows(not_greeted) == [(lost.username,)]
+    assert queued_tasks(site) == []
+    assert mail_to(site, lost) == []
+    assert len(mail_to(site, kept)) == 1
+
+
+@posix_only  # Windows deletes no file that is open
+def test_queue_that_is_deleted_or_overwritten_while_step_4_runs_is_made_anew(step_4):
+    site = step_4
+    said_before = len(words(site.log)), len(words(site.consumer_log))
+
+    def is_well():
+        visitor = site.visitor()
+        visitor.sign_up()
+        return wait_for(lambda: mail_to(site, visitor))
+
+    queue = site.var_dir / "huey.sqlite3"
+    assert is_well()
+    queue.unlink()
+    assert is_well()
+    for path in site.var_dir.glob("huey.sqlite3*"):
+        path.unlink()
+    site.kill_and_restart()
+    assert is_well()
+    overwrite_queue(site)
+    assert is_well()
+    logs = words(site.log)[said_before[0] :] + words(site.consumer_log)[said_before[1] :]
+    # Three times by each of them, and once more by a server that nobody has visited before.
+    assert 6 <= logs.count("Opened the queue") < 10
+    assert logs.count("Traceback") < 5
 
 
 @posix_only
-def test_stopped_workers_hand_back_what_they_were_at(standins, tmp_path, picture):
+def test_stopped_workers_hand_back_what_they_were_at(outbox):
     # With a lease that this test would not live to see the end of, and workers that don't give up
     # the joke: one that is stopped between taking a task and claiming a job hands nothing back.
-    patient = {"SILENCE_SECONDS": 600, "CONVERSATION_SECONDS": 600}
-    with outbox_site(standins, tmp_path, OUTBOX_LEASE_SECONDS=3600, **patient) as site:
-        visitors = [site.visitor() for _ in range(4)]
-        standins.control(joke_failure="hang")
-        both_have_begun = has_begun(site, "fetch joke", times=2)
-        with workers(site, "consumer-1.log") as process:
-            for visitor in visitors:
-                visitor.sign_up(picture)
-            wait_for(both_have_begun)
-            stop(process)  # by SIGTERM
-        standins.control(joke_failure=None)
-        with workers(site, "consumer-2.log"):
-            wait_for_all(is_shown_as_done, visitors)
+    patient = {"SILENCE_SECONDS": 600, "CONVERSATION_SECONDS": 600, "OUTBOX_LEASE_SECONDS": 3600}
+    site, visitors = outbox, [outbox.visitor() for _ in range(4)]
+    site.standins.control(joke_failure="hang")
+    both_have_begun = has_begun(site, "fetch joke", times=2)
+    with workers(site, "consumer-1.log", **patient) as process:
+        for visitor in visitors:
+            visitor.sign_up(PICTURE)
+        wait_for(both_have_begun)
+        stop(process)  # by SIGTERM
+    site.standins.control(joke_failure=None)
+    with workers(site, "consumer-2.log", **patient):
+        wait_until_done(site)
+    assert all(map(is_shown_as_done, visitors))
     assert [len(mail_to(site, visitor)) for visitor in visitors] == [1] * len(visitors)
 
 
 @posix_only
-def test_worker_that_was_stopped_for_longer_than_its_lease_changes_nothing(
-    standins, tmp_path, picture
-):
+def test_worker_that_was_stopped_for_longer_than_its_lease_changes_nothing(outbox):
     variables = {"OUTBOX_LEASE_SECONDS": 2, "SIMULATED_RESIZE_SECONDS": 1}
-    with outbox_site(standins, tmp_path, **variables) as site:
-        visitor, begun = site.visitor(), has_begun(site, "resize picture")
-        with workers(site, "stopped.log") as stopped:
-            visitor.sign_up(picture)
-            wait_for(begun)
-            stopped.suspend()
-            try:
-                with workers(site, "alive.log"):
-                    wait_for_all(is_shown_as_done, [visitor])
-                    wait_for(lambda: jobs(site) == [])
-                    [(done,)] = site.rows("SELECT thumbnail FROM accounts_profile")
-                    files, ended = site.files(), site.timing_log()
-            finally:
-                stopped.resume()
-            wait_for(lambda: [r for r in ended.new_records() if r["event"] == "resize picture"])
-            wait_for(lambda: site.files() == files)  # without the thumbnail that came too late
-        assert site.rows("SELECT thumbnail FROM accounts_profile") == [(done,)]
-        assert jobs(site) == []
+    site, visitor = outbox, outbox.visitor()
+    begun = has_begun(site, "resize picture")
+    with workers(site, "consumer-stopped.log", **variables) as stopped:
+        visitor.sign_up(PICTURE)
+        wait_for(begun)
+        stopped.suspend()
+        try:
+            with workers(site, "consumer-alive.log", **variables):
+                wait_until_done(site)
+                assert is_shown_as_done(visitor)
+                [(done,)] = site.rows("SELECT thumbnail FROM accounts_profile")
+                files, ended = site.files(), site.timing_log()
+        finally:
+            stopped.resume()
+        wait_for(lambda: [r for r in ended.new_records() if r["event"] == "resize picture"])
+        wait_for(lambda: site.files() == files)  # without the thumbnail that came too late
+    assert site.rows("SELECT thumbnail FROM accounts_profile") == [(done,)]
+    assert jobs(site) == []
 
 
-def test_job_that_kills_its_worker_is_given_up_and_takes_no_other_along(
-    standins, tmp_path, picture
-):
-    poison = {"DJANGO_SETTINGS_MODULE": "poison_settings", "PYTHONPATH": str(ROOT / "tests")}
+def test_job_that_kills_its_worker_is_given_up_and_takes_no_other_along(outbox):
+    poison = {"DJANGO_SETTINGS_MODULE": "poison_settings", "PYTHONPATH": ROOT / "tests"}
     poison |= {"OUTBOX_LEASE_SECONDS": 3, "OUTBOX_MAX_ATTEMPTS": 5}
-    standins.control(mail_delay=0.3)
-    with outbox_site(standins, tmp_path, **poison) as site:
-        innocent = [site.visitor() for _ in range(6)]
-        owner = site.visitor()
-        owner.sign_up(picture)
-        for visitor in innocent:
-            visitor.sign_up()
+    site = outbox
+    site.standins.control(mail_delay=0.3)
+    innocent = [site.visitor() for _ in range(6)]
+    owner = site.visitor()
+    owner.sign_up(PICTURE)
+    for visitor in innocent:
+        visitor.sign_up()
 
-        def is_given_up():
-            return [job for job in jobs(site, "picture") if job[2] is None]
+    given_up = ["killed its worker: given up after 5 attempts"]
 
-        for number in range(40):  # as a supervisor starts it again and again
-            with workers(site, f"consumer-{number}.log") as process:
-                wait_for(lambda process=process: has_ended(process) or is_given_up())
-            if is_given_up():
-                break
-        given_up = ["killed its worker: given up after 5 attempts"]
-        with workers(site, "consumer-last.log"):
-            wait_for_all(lambda visitor: mail_to(site, visitor), [owner, *innocent])
-            wait_for(lambda: [job[4] for job in jobs(site)] == given_up)
-        assert "killed its worker" in owner.get("/").text
+    def is_over():
+        return [job[4] for job in jobs(site)] == given_up
+
+    for number in range(40):  # as a supervisor starts it again and again
+        with workers(site, f"consumer-{number}.log", **poison) as process:
+            wait_for(lambda process=process: has_ended(process) or is_over())
+        if is_over():
+            break
+    assert is_over()
+    assert all(mail_to(site, visitor) for visitor in [owner, *innocent])
+    assert "killed its worker" in owner.get("/").text
 
 
-def test_two_consumers_share_the_work(outbox, picture):
+def test_two_consumers_share_the_work(outbox):
     site = outbox
     log = site.timing_log()
     with ExitStack() as stack:
@@ -197,8 +229,9 @@ def test_two_consumers_share_the_work(outbox, picture):
             stack.enter_context(workers(site, f"consumer-{number}.log"))
         visitors = [site.visitor() for _ in range(10)]
         for visitor in visitors:
-            visitor.sign_up(picture)
-        wait_for_all(is_shown_as_done, visitors)
+            visitor.sign_up(PICTURE)
+        wait_until_done(site)
+    assert all(map(is_shown_as_done, visitors))
     mails = [mail["to"][0] for mail in site.standins.inbox]
     assert [mails.count(visitor.email) for visitor in visitors] == [1] * len(visitors)
     resized = [record for record in log.new_records() if record["event"] == "resize picture"]
@@ -210,45 +243,19 @@ def overwrite_queue(site):
         (site.var_dir / name).write_bytes(b"garbage" * 1000)
 
 
-def test_queue_that_was_lost_or_is_no_database_is_made_again(outbox, picture):
+def test_queue_that_was_lost_or_is_no_database_is_made_again(outbox):
     site = outbox
     visitors = [site.visitor() for _ in range(4)]
-    visitors[0].sign_up(picture)
+    visitors[0].sign_up(PICTURE)
     assert len(queued_tasks(site)) == 2
     for path in site.var_dir.glob("huey.sqlite3*"):
         path.unlink()
     for visitor in visitors[1:]:
-        assert visitor.sign_up(picture).status_code == 302
+        assert visitor.sign_up(PICTURE).status_code == 302
         overwrite_queue(site)
     with workers(site, "consumer.log"):
-        wait_for_all(is_shown_as_done, visitors)
-
-
-@posix_only  # Windows deletes no file that is open
-def test_queue_that_is_deleted_or_overwritten_while_step_4_runs_is_made_anew(standins, tmp_path):
-    standins.control(joke_delay=0, mail_delay=0)
-    [step] = [step for step in STEPS if step.has_consumer and not step.has_outbox]
-    with running_site(step, standins, tmp_path / "var", kind=VisitedSite) as site:
-
-        def is_well():
-            visitor = site.visitor()
-            visitor.sign_up()
-            wait_for(lambda: is_greeted(visitor))
-            return True
-
-        queue = site.var_dir / "huey.sqlite3"
-        assert is_well()
-        queue.unlink()
-        assert is_well()
-        for path in site.var_dir.glob("huey.sqlite3*"):
-            path.unlink()
-        site.kill_and_restart()
-        assert is_well()
-        overwrite_queue(site)
-        assert is_well()
-        logs = words(site.log) + words(site.consumer_log)
-    assert 8 <= logs.count("Opened the queue") < 12  # four times by each of them
-    assert logs.count("Traceback") < 5
+        wait_until_done(site)
+    assert all(map(is_shown_as_done, visitors))
 
 
 @contextmanager
@@ -264,13 +271,13 @@ def queued_tasks(site):
         return queue.execute("SELECT id FROM task").fetchall()
 
 
-def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox, picture):
+def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox):
     site = outbox
     site.visitor().sign_up()
     queued, visitor = queued_tasks(site), site.visitor()
     with ThreadPoolExecutor() as threads:
         with locked(site.var_dir / "huey.sqlite3"):  # for which the server waits five seconds
-            answer = threads.submit(visitor.sign_up, picture)
+            answer = threads.submit(visitor.sign_up, PICTURE)
             wait_for(lambda: user_count(site, username=visitor.username))
             kill(site.server)
         with pytest.raises(requests.ConnectionError):
@@ -280,30 +287,29 @@ def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox, pi
     with workers(site, "consumer.log"):
         visitor = Visitor(site.url, visitor.username)
         visitor.post("/login/", {"username": visitor.username, "password": PASSWORD})
-        wait_for_all(is_done, [visitor])
+        wait_until_done(site)
+        assert is_done(visitor)
         assert visitor.thumbnail().size == (300, 225)
     assert len(mail_to(site, visitor)) == 1
 
 
-def test_picture_whose_server_was_killed_before_the_commit_is_removed_a_day_later(outbox, picture):
-    site = outbox
-    assert site.visitor().sign_up(picture).status_code == 302
-    named, removing = site.files(), manage("remove_orphans")
+def test_picture_whose_server_was_killed_before_the_commit_is_removed_a_day_later(outbox):
+    site, folder = outbox, outbox.var_dir / "media" / "pictures"
+    assert site.visitor().sign_up(PICTURE).status_code == 302
+    named = site.files()
     with ThreadPoolExecutor() as threads:
         with locked(site.var_dir / "db.sqlite3"):
-            answer = threads.submit(site.visitor().sign_up, picture)
+            answer = threads.submit(site.visitor().sign_up, PICTURE)
             wait_for(lambda: site.files() > named)
             kill(site.server)
         with pytest.raises(requests.ConnectionError):
             answer.result()
-    [orphan] = site.files() - named
-    options = {"cwd": site.step.folder, "env": site.environment, "check": True}
-    subprocess.run(removing, **options)
-    assert site.files() == named | {orphan}
-    for path in (site.var_dir / "media" / "pictures").iterdir():
+    for path in folder.iterdir():
         os.utime(path, (0, 0))
-    subprocess.run(removing, **options)
-    assert site.files() == named
+    (folder / "new.jpeg").write_bytes(PICTURE)  # as if its sign-up went on
+    options = {"cwd": site.step.folder, "env": site.environment, "check": True}
+    subprocess.run(manage("remove_orphans"), **options)
+    assert site.files() == named | {"new.jpeg"}
 
 
 @posix_only

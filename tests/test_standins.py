@@ -615,8 +615,10 @@ def test_leaving_the_block_ends_what_hangs():
     assert standins.inbox == []
 
 
-@pytest.mark.parametrize("failure", ["hang", "drip", "flood"])
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("name", "failure"),
+    [("SIGTERM", "hang"), ("SIGTERM", "drip"), ("SIGTERM", "flood"), ("SIGINT", "hang")],
+)
 def test_process_stops_cleanly_while_requests_do_not_end(name, failure):
     if os.name == "nt" and name == "SIGINT":
         pytest.skip("Windows sends Ctrl-C to the whole console")
