@@ -430,7 +430,6 @@ def connect(user, profile):
 """
 WORKER = """
 mails = SimpleQueue()
-to_do = threading.Semaphore(0)
 
 
 def work():
@@ -453,6 +452,7 @@ worker = threading.Thread(target=work, daemon=True)
 worker.start()
 atexit.register(stop)
 """
+WORKER_CALL = "queue(send_welcome_email, instance)"
 
 HONEST += [
     Variant(
@@ -479,7 +479,7 @@ HONEST += [
                 (POOL, WORKER),
                 (IN_THREAD, ""),
                 (SUBMIT, "        mails.put([task, user])\n"),
-                (CALL, "queue(send_welcome_email, instance)"),
+                (CALL, WORKER_CALL),
                 (
                     "import logging\n",
                     "import atexit\nimport logging\nimport threading\n",
@@ -623,7 +623,7 @@ MISTAKES += [
                 (POOL, WORKER.replace("atexit.register(stop)\n", "")),
                 (IN_THREAD, ""),
                 (SUBMIT, "        mails.put([task, user])\n"),
-                (CALL, "queue(send_welcome_email, instance)"),
+                (CALL, WORKER_CALL),
                 ("import logging\n", "import logging\nimport threading\n"),
                 (
                     "from django.db import connection",
@@ -633,6 +633,13 @@ MISTAKES += [
         },
         "shutdown",
         "its thread is daemonic",
+    ),
+    Variant(
+        "mail for that worker inside the transaction",
+        3,
+        {SIGNALS: [(ON_COMMIT.replace(CALL, WORKER_CALL), WORKER_CALL)]},
+        "commit",
+        "before the commit",
     ),
 ]
 
@@ -1324,6 +1331,7 @@ TOGETHER = [
         "only one kind of exception",
         "connection left open",
     ),
+    ("worker that nobody waits for", "mail for that worker inside the transaction"),
     ("function called beside the queue", "immediate not set"),
     ("picture still in the request", "immediate as DEBUG"),
     ("task queued before the commit", "task with a bug", "no retries"),
