@@ -25,7 +25,7 @@ from tools.visitor import PASSWORD, make_picture
 
 from .conftest import VisitedSite, outbox_site, workers
 from .test_contract import mail_to, wait_for
-from .test_durability import is_done
+from .test_durability import is_done, jobs
 
 STEP_3, STEP_4, STEP_5 = (BY_NUMBER[number] for number in [3, 4, 5])
 
@@ -257,8 +257,8 @@ def test_restored_backup_has_all_sign_ups_and_their_work_is_done(standins, tmp_p
             visitor.url = restored.url
             assert not is_done(visitor)
         with workers(restored, "consumer.log"):
-            wait_for(lambda: all(map(is_done, signed_up)))
-            assert all(visitor.thumbnail() for visitor in signed_up)
+            wait_for(lambda: jobs(restored) == [])
+            assert all(is_done(visitor) and visitor.thumbnail() for visitor in signed_up)
     assert [len(mail_to(site, visitor)) for visitor in signed_up] == [1] * len(signed_up)
 
 
