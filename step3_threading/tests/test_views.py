@@ -117,6 +117,7 @@ def test_database_error_that_is_no_lost_race_is_not_hidden(client, db, monkeypat
 
 
 def test_visitor_can_log_in_and_out(client, user):
+    assertContains(client.get(reverse("login")), "Log in</button>")
     response = client.post(reverse("login"), {"username": "ada", "password": PASSWORD})
     assertRedirects(response, reverse("home"))
     assertContains(client.get("/"), "ada@example.com")
