@@ -125,7 +125,9 @@ def test_lack_of_memory_is_no_broken_picture(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no picture", picture_content("GIF"), picture_content()[:2000]]
+    "content",
+    [b"", b"no picture", picture_content("GIF"), picture_content()[:2000]],
+    ids=["empty", "text", "GIF", "part of a JPEG"],
 )
 def test_what_cannot_be_decoded_is_a_broken_picture(content):
     with pytest.raises(BrokenPicture):
@@ -152,3 +154,11 @@ def test_picture_with_too_many_pixels_is_refused_before_it_is_decoded(
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     with pytest.raises(ValidationError, match=f"at most {limit} million"):
         check(upload(content.getvalue()))
+
+
+@pytest.mark.parametrize("look_at", [lambda content: check(upload(content)), thumbnail_of])
+def test_no_other_decoder_sees_a_picture(monkeypatch, look_at):
+    decoder = (lambda *args: pytest.fail("opened"), lambda prefix: True)
+    monkeypatch.setitem(Image.OPEN, "GIF", decoder)
+    with pytest.raises((ValidationError, BrokenPicture)):
+        look_at(picture_content("GIF"))
