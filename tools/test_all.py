@@ -15,8 +15,8 @@ from .arguments import parse
 from .catalogue import ROOT, STEPS
 from .processes import python_path, running
 
-# The root's tests wait for processes more than they compute: four workers on two cores were the
-# fastest of those tried. A group of tests that share sites stays in one worker (xdist_group).
+# Most of the root's tests wait for processes: five workers keep two cores busy. A group of tests
+# that share sites stays in one worker (xdist_group).
 ROOT_OPTIONS = ["--numprocesses=5", "--dist=loadgroup"]
 # What failed there is tried once more, alone: a machine that is kept busy may be the reason. In a
 # worker again, because pytest-xdist puts a test's group into its name.
