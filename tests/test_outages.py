@@ -1,4 +1,4 @@
-"""Step 4 goes on when what it needs fails for a while, and then does it or says what failed."""
+"""Step 5 goes on when what it needs fails for a while, and then does it or says what failed."""
 
 import re
 import sqlite3
@@ -43,9 +43,8 @@ def test_sign_ups_while_joke_api_or_mail_server_fail_are_answered_and_done_after
     with workers(site, "consumer.log"):
         failures = ["500", "reset", "garbage", "hang", "drip", "flood"]
         without_joke = sign_up_during(site, failures, "joke_failure")
-        wait_for(
-            lambda: jobs(site) == []
-        )  # the joke API fails to this moment: no mail waits for it
+        # No mail waits for the joke API, which fails to this moment.
+        wait_for(lambda: jobs(site) == [])
         site.standins.control(joke_failure=None)
 
         failures = ["4xx", "5xx", "reset", "garbage", "hang", "drip", "flood"]
