@@ -20,7 +20,7 @@ def within(seconds, places, function, *args):
 
     The function runs in a thread of its own. One that takes too long is left there, and keeps its
     place, until its server hangs up. It must not use the database, where this thread would have
-    another connection.
+    another connection. When no thread can be started, it runs in this one, without a limit.
     """
     deadline = time.monotonic() + seconds
     if not places.acquire(timeout=seconds):
@@ -37,9 +37,8 @@ def within(seconds, places, function, *args):
 
     try:
         Thread(target=run, daemon=True).start()
-    except Exception:  # the system has no thread left, and run() can't give the place back
-        places.release()
-        raise
+    except RuntimeError:  # none is left; or the process is ending, and Python 3.12 starts no more
+        run()
     try:
         return result.result(timeout=max(0, deadline - time.monotonic()))
     except TimeoutError as error:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+from pathlib import Path
 from threading import BoundedSemaphore, Event, Thread, current_thread
 
 import pytest
@@ -48,12 +51,26 @@ def test_those_that_were_given_up_are_bounded(places):
     assert within(5, places, max, 1, 2) == 2
 
 
-def test_thread_that_cannot_be_started_takes_no_place(places, monkeypatch):
+def test_without_a_thread_it_is_done_here(places, monkeypatch):
     def fail(thread):
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
         patched.setattr(Thread, "start", fail)
-        with pytest.raises(RuntimeError, match="can't start new thread"):
-            within(5, places, max, 1, 2)
-    assert within(5, places, max, 1, 2) == 2
+        assert within(5, places, current_thread) is current_thread()
+    assert within(5, places, max, 1, 2) == 2  # the place has been given back
+
+
+def test_process_that_is_ending_does_what_its_threads_have_begun():
+    code = """
+from threading import BoundedSemaphore, Thread, main_thread
+from accounts.limits import within
+def work():
+    main_thread().join()
+    print(within(5, BoundedSemaphore(), max, 1, 2))
+Thread(target=work).start()
+"""
+    command = [sys.executable, "-c", code]
+    step = Path(__file__).parent.parent
+    result = subprocess.run(command, cwd=step, capture_output=True, encoding="utf-8")
+    assert (result.stdout, result.stderr) == ("2\n", "")
