@@ -240,7 +240,7 @@ def workers(site, name, *arguments, **variables):
     Its log, beside the site's, gets the name. `arguments` are further ones of run_huey, `variables`
     are environment variables of its own.
     """
-    variables = {name: str(value) for name, value in variables.items()}
+    variables = {key: str(value) for key, value in variables.items()}
     options = {"cwd": site.step.folder, "env": site.environment | variables}
     log = site.log.with_name(name)
     with running(manage("run_huey", *arguments), log, **options) as process:

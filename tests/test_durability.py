@@ -11,7 +11,7 @@ from random import Random
 import pytest
 import requests
 
-from tools.catalogue import BY_NUMBER, ROOT, STEPS
+from tools.catalogue import BY_NUMBER, ROOT
 from tools.losses import measure
 from tools.manage import manage
 from tools.processes import has_ended, kill, stop
@@ -89,10 +89,9 @@ def test_killed_workers_lose_nothing(outbox):
 
 @pytest.fixture(scope="module")
 def started_step_4(started_standins, tmp_path_factory):
-    [step] = [step for step in STEPS if step.has_consumer and not step.has_outbox]
     options = {"kind": VisitedSite, "workers": 2, "SIMULATED_RESIZE_SECONDS": 1}
-    var_dir = tmp_path_factory.mktemp(step.name) / "var"
-    with running_site(step, started_standins, var_dir, **options) as site:
+    var_dir = tmp_path_factory.mktemp("step_4") / "var"
+    with running_site(BY_NUMBER[4], started_standins, var_dir, **options) as site:
         yield site
     assert has_ended(site.server) and has_ended(site.consumer)
 
