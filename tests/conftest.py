@@ -58,8 +58,10 @@ def pytest_collection_modifyitems(items):
                 group = f"{name} of {item.path.stem}"
             item.add_marker(pytest.mark.xdist_group(group))
     result = yield
-    # A check of a learner's code waits for seconds, while others use the CPU: not if it comes last.
-    items.sort(key=lambda item: (item.path.stem != "test_tasks", groups(item)))
+    # The recording takes the longest. A check of a learner's code waits for seconds, while others
+    # use the CPU: not if it comes last. What is alone fills the workers evenly in the end.
+    first = ["test_record", "test_tasks"]
+    items.sort(key=lambda item: (item.path.stem not in first, not groups(item), groups(item)))
     return result
 
 

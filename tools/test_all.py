@@ -17,7 +17,7 @@ from .processes import python_path, running
 
 # Most of the root's tests wait for processes: five workers keep two cores busy. A group of tests
 # that share sites stays in one worker (xdist_group).
-ROOT_OPTIONS = ["--numprocesses=5", "--dist=loadgroup"]
+ROOT_OPTIONS = ["--numprocesses=5", "--dist=loadgroup", "--no-loadscope-reorder"]
 # What failed there is tried once more, alone: a machine that is kept busy may be the reason. In a
 # worker again, because pytest-xdist puts a test's group into its name.
 AGAIN = ["--numprocesses=1", "--dist=loadgroup"]
