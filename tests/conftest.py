@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from tools.catalogue import STEPS
+from tools.catalogue import ROOT, STEPS
 from tools.manage import manage
-from tools.processes import family, has_ended, running, wait_until
+from tools.processes import family, has_ended, python_path, running, wait_until
 from tools.sites import Site, running_site, running_sites, words
 from tools.standins import Standins
 from tools.visitor import Visitor, make_picture
@@ -34,6 +34,10 @@ at_the_last_step = at(STEPS[-1])
 SHARED = {"built", "recording", "sites", "started_cluster", "started_outbox", "started_site"}
 SHARED |= {"started_step_4", "timing_log"}
 LIMIT = 90  # seconds, for what never happens
+# A sign-up's hash takes as long as the rest of it.
+LIGHT = {"DJANGO_SETTINGS_MODULE": "light_settings", "PYTHONPATH": python_path(ROOT / "tests")}
+# A consumer asks for tasks ten times a second, not fifty times: some wait for most of the run.
+UNHURRIED = ["--delay=0.1", "--max-delay=0.1"]
 
 
 def pytest_configure(config):
@@ -100,6 +104,9 @@ def pytest_runtest_makereport(item):
 class VisitedSite(Site):
     """A step that runs: a real server, a real consumer if it has one, and what tests ask of it."""
 
+    def start_consumer(self, *options):
+        super().start_consumer(*UNHURRIED, *options)
+
     def visitor(self):
         """Return a visitor with a name that nobody else has."""
         return Visitor(self.url, f"ada-{uuid4().hex[:8]}")
@@ -137,7 +144,7 @@ def standins(started_standins):
 def started_site(request, started_standins, tmp_path_factory):
     step = request.param
     var_dir = tmp_path_factory.mktemp(step.name) / "var"
-    options = {"kind": VisitedSite, "SIMULATED_RESIZE_SECONDS": 0}
+    options = LIGHT | {"kind": VisitedSite, "SIMULATED_RESIZE_SECONDS": 0}
     options |= {"SILENCE_SECONDS": 3, "CONVERSATION_SECONDS": 5}
     with running_site(step, started_standins, var_dir, **options) as site:
         yield site
@@ -154,10 +161,10 @@ def sites(started_standins, tmp_path_factory):
     """The sites of all five steps, running side by side."""
     folder = tmp_path_factory.mktemp("sites")
     var_dirs = {step: folder / step.name for step in STEPS}
-    variables = {"SIMULATED_RESIZE_SECONDS": 0.2, "OUTBOX_LEASE_SECONDS": 2}
+    variables = LIGHT | {"SIMULATED_RESIZE_SECONDS": 0.2, "OUTBOX_LEASE_SECONDS": 2}
     # What hangs does so until a test ends it.
     variables |= {"SILENCE_SECONDS": LIMIT, "CONVERSATION_SECONDS": LIMIT}
-    with running_sites(started_standins, var_dirs, **variables) as sites:
+    with running_sites(started_standins, var_dirs, kind=VisitedSite, **variables) as sites:
         yield sites
 
 
@@ -188,6 +195,7 @@ def outbox_site(standins, folder, **variables):
     """Run the site of the step with an outbox, without its consumer, which `workers` runs."""
     [step] = [step for step in STEPS if step.has_outbox]
     variables = {
+        **LIGHT,
         "SIMULATED_RESIZE_SECONDS": 0.3,
         "OUTBOX_LEASE_SECONDS": 5,
         "SILENCE_SECONDS": 2,
@@ -245,6 +253,6 @@ def workers(site, name, *arguments, **variables):
     variables = {key: str(value) for key, value in variables.items()}
     options = {"cwd": site.step.folder, "env": site.environment | variables}
     log = site.log.with_name(name)
-    with running(manage("run_huey", *arguments), log, **options) as process:
+    with running(manage("run_huey", *UNHURRIED, *arguments), log, **options) as process:
         wait_until(lambda: "consumer started" in words(log), process, name, log)
         yield process

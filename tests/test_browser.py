@@ -16,7 +16,7 @@ from tools.sites import running_site
 from tools.test_all import files, same
 from tools.visitor import PASSWORD, Visitor
 
-from .conftest import VisitedSite
+from .conftest import LIGHT, VisitedSite
 from .test_contract import wait_for
 
 PHONE = {"width": 390, "height": 844}  # pixels
@@ -109,7 +109,7 @@ def open_page(browser, context_with):
 def started_patient_site(started_standins, tmp_path_factory):
     """The last step's site, with one worker that no silence and no lease takes from its work."""
     var_dir = tmp_path_factory.mktemp("patient") / "var"
-    options = {"kind": VisitedSite, "workers": 1, "SIMULATED_RESIZE_SECONDS": 0}
+    options = LIGHT | {"kind": VisitedSite, "workers": 1, "SIMULATED_RESIZE_SECONDS": 0}
     options |= {"SILENCE_SECONDS": 600, "CONVERSATION_SECONDS": 600, "OUTBOX_LEASE_SECONDS": 1200}
     with running_site(STEPS[-1], started_standins, var_dir, **options) as site:
         yield site

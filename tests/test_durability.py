@@ -18,7 +18,7 @@ from tools.processes import has_ended, kill, stop
 from tools.sites import running_site, words
 from tools.visitor import PASSWORD, Visitor
 
-from .conftest import VisitedSite, workers
+from .conftest import LIGHT, VisitedSite, workers
 from .test_contract import PICTURE, mail_to, user_count, wait_for
 
 KILLS = int(os.environ.get("KILLS", "5"))  # more for a longer run
@@ -89,7 +89,7 @@ def test_killed_workers_lose_nothing(outbox):
 
 @pytest.fixture(scope="module")
 def started_step_4(started_standins, tmp_path_factory):
-    options = {"kind": VisitedSite, "workers": 2, "SIMULATED_RESIZE_SECONDS": 1}
+    options = LIGHT | {"kind": VisitedSite, "workers": 2, "SIMULATED_RESIZE_SECONDS": 1}
     var_dir = tmp_path_factory.mktemp("step_4") / "var"
     with running_site(BY_NUMBER[4], started_standins, var_dir, **options) as site:
         yield site

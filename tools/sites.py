@@ -168,18 +168,18 @@ def running_site(step, standins, var_dir, *, with_consumer=True, kind=Site, **op
 
 
 @contextmanager
-def running_sites(standins, var_dirs, *, base_port=None, **options):
+def running_sites(standins, var_dirs, *, base_port=None, kind=Site, **options):
     """Run the sites of several steps, started side by side; yield the Site of each.
 
     `var_dirs` says where each step writes. With a base port, step N listens N above it.
     """
     sites = {
-        step: Site(step, standins, path, port=base_port and base_port + step.number, **options)
+        step: kind(step, standins, path, port=base_port and base_port + step.number, **options)
         for step, path in var_dirs.items()
     }
     try:
         with ThreadPoolExecutor(len(sites)) as threads:
-            list(threads.map(Site.start, sites.values()))
+            list(threads.map(kind.start, sites.values()))
         yield sites
     finally:
         for site in sites.values():
