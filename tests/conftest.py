@@ -2,6 +2,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import time
 from contextlib import closing, contextmanager
 from uuid import uuid4
 
@@ -99,6 +100,19 @@ def pytest_runtest_makereport(item):
         logs = {log for site in sites_of(item) for log in site.log.parent.glob("*log")}
         report.sections += [(log.name, words(log)[-3_000:]) for log in sorted(logs)]
     return report
+
+
+def wait_for(condition, seconds=60, pause=0.05):
+    """Return the first true value of the condition; fail when there is none in so many seconds.
+
+    That is a limit for what never happens, not a speed that is tested. Each look costs something:
+    `pause` is how many seconds lie between two.
+    """
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(pause)
+    return value
 
 
 class VisitedSite(Site):

@@ -16,8 +16,7 @@ from tools.sites import running_site
 from tools.test_all import files, same
 from tools.visitor import PASSWORD, Visitor
 
-from .conftest import LIGHT, VisitedSite
-from .test_contract import wait_for
+from .conftest import LIGHT, VisitedSite, wait_for
 
 PHONE = {"width": 390, "height": 844}  # pixels
 # Of a slide: what is wider or higher than its place, and what is too small to be read from afar.

@@ -7,7 +7,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from importlib.util import find_spec
 from shutil import which
 from urllib.parse import urlsplit
@@ -40,6 +39,8 @@ import yaml  # noqa: E402
 
 from tools.cluster import notes, signal_part  # noqa: E402
 from tools.runs_of_cluster import crowd  # noqa: E402
+
+from .conftest import wait_for  # noqa: E402
 
 STEP = STEPS[-1]
 CONSUMERS = ["consumer-1", "consumer-2", "consumer-3"]
@@ -181,14 +182,6 @@ def test_only_the_recording_of_the_cluster_needs_its_servers():
         assert needed("record", parse("record", arguments)) == locks
 
 
-def wait_for(condition):
-    """Return when the condition is true; fail when it is not in time."""
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, "This never happened."
-        time.sleep(0.1)
-
-
 class RunningCluster:
     """The cluster that `python workshop.py cluster` runs, as a second terminal knows it."""
 
@@ -216,7 +209,7 @@ class RunningCluster:
         if "postgres" in said_before and self.connection:
             self.connection.close()
         for name, said in said_before.items():
-            wait_for(lambda name=name, said=said: self.said(name) > said)
+            wait_for(lambda name=name, said=said: self.said(name) > said, LIMIT)
 
     def url(self, name):
         return f"http://{self.noted()[name]['address']}"
@@ -240,11 +233,11 @@ class RunningCluster:
     def sign_up_and_begin(self, count=3):
         """Sign users up, and return when work of theirs is under way."""
         self.sign_up(count)
-        wait_for(lambda: self.rows("SELECT 1 FROM outbox_job WHERE claim <> ''"))
+        wait_for(lambda: self.rows("SELECT 1 FROM outbox_job WHERE claim <> ''"), LIMIT)
 
     def wait_until_all_is_done(self):
         # What has failed some times may pause for half a minute before its next try.
-        wait_for(lambda: self.rows("SELECT count(*) FROM outbox_job") == [(0,)])
+        wait_for(lambda: self.rows("SELECT count(*) FROM outbox_job") == [(0,)], LIMIT)
         done = "welcome_sent_at IS NOT NULL AND picture_resized_at IS NOT NULL"
         count = self.rows(f"SELECT count(*) FROM accounts_profile WHERE {done}")
         assert count == [(len(self.visitors),)]
@@ -285,8 +278,8 @@ def started_cluster(tmp_path_factory, with_all_packages):
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_for(lambda: "Ctrl-C" in log.read_text(encoding="utf-8") or process.poll())
-            wait_for(notes(base_port).exists)
+            wait_for(lambda: "Ctrl-C" in log.read_text(encoding="utf-8") or process.poll(), LIMIT)
+            wait_for(notes(base_port).exists, LIMIT)
             running = RunningCluster(process, base_port, log)
             yield running
             if running.connection:
@@ -357,7 +350,7 @@ def test_work_of_consumers_that_hang_or_are_cut_off_is_done_by_others(cluster, t
             cluster.signal("resume", "consumer-2", "consumer-3")
             for wire in wires:
                 wire.mend()
-            wait_for(lambda: "Error" in cut_off.words())
+            wait_for(lambda: "Error" in cut_off.words(), LIMIT)
             cluster.sign_up(1)
             cluster.wait_until_all_is_done()
             assert set(before) <= set(cluster.rows(PROFILES))
@@ -374,7 +367,7 @@ def test_store_that_hangs_and_dies_loses_nothing(cluster):
         cluster.signal("pause", "store")  # it accepts connections, and never answers
         cluster.signal("resume", *CONSUMERS)
         tried = "SELECT 1 FROM outbox_job WHERE work = 'picture' AND error <> ''"
-        wait_for(lambda: cluster.rows(tried))
+        wait_for(lambda: cluster.rows(tried), LIMIT)
         visitor = Visitor(cluster.url("web-1"), f"ada-{uuid4().hex[:8]}")
         assert visitor.sign_up(cluster.picture).status_code == 500
         open_transactions = "SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
@@ -383,7 +376,7 @@ def test_store_that_hangs_and_dies_loses_nothing(cluster):
         cluster.kill_and_await("store")
     assert before <= cluster.files()
     # Nothing was kept of the first sign-up.
-    wait_for(lambda: visitor.sign_up(cluster.picture).status_code == 302)
+    wait_for(lambda: visitor.sign_up(cluster.picture).status_code == 302, LIMIT)
     cluster.visitors.append(visitor)
     cluster.wait_until_all_is_done()
 

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from threading import Thread
 
@@ -19,6 +18,8 @@ from tools.ports import free_port, reserved_ports
 from tools.processes import stop
 from tools.run import keep_consumer_running
 from tools.visitor import Visitor
+
+from .conftest import wait_for
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 LIMIT = 300  # seconds, for what never happens
@@ -72,13 +73,6 @@ def started(arguments, until, **options):
         process.stdout.close()
 
 
-def wait_until(condition):
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {LIMIT} s in vain"
-        time.sleep(0.1)  # many a condition looks at all processes of the machine
-
-
 def with_one_step(number, name, *arguments):
     return [sys.executable, "-c", WITH_ONE_STEP.format(name=name, number=number), *arguments]
 
@@ -93,8 +87,8 @@ def short_demo(var_dir, base_port):
 def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
     env = quick() | {"SIMULATED_RESIZE_SECONDS": "60"}
     with started(short_demo(tmp_path, base_port), "Starting", env=env) as (demo, _):
-        wait_until(lambda: len(demo.children(recursive=True)) == SITE_AND_CONSUMER)
-        wait_until(lambda: "sign-up" in said_by_now(tmp_path))
+        wait_for(lambda: len(demo.children(recursive=True)) == SITE_AND_CONSUMER, LIMIT)
+        wait_for(lambda: "sign-up" in said_by_now(tmp_path), LIMIT)
         family = demo.children(recursive=True)
         demo.send_signal(signal.SIGINT)
         _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)
@@ -110,7 +104,7 @@ def test_sigterm_during_a_race_stops_everything(tmp_path, base_port):
         url = f"http://127.0.0.1:{base_port}"
         requests.post(f"{url}/control", json={"mail_failure": "hang"}, timeout=LIMIT)
         assert requests.post(f"{url}/race", json={"name": "ada"}, timeout=LIMIT).status_code == 202
-        wait_until(lambda: said_by_now(tmp_path).count('"event": "send mail"') > 2)
+        wait_for(lambda: said_by_now(tmp_path).count('"event": "send mail"') > 2, LIMIT)
         demo.terminate()
         _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)
         assert alive == []
@@ -133,7 +127,7 @@ def runs_a_server(process):
 def test_stopping_the_losses_leaves_no_process_behind():
     losses = with_one_step(1, "losses", "--signups=2", "--runs=1")
     with psutil.Popen(losses, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
-        wait_until(lambda: runs_a_server(run))
+        wait_for(lambda: runs_a_server(run), LIMIT)
         family = run.children(recursive=True)
         run.terminate()
         _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
@@ -170,7 +164,7 @@ def test_run_serves_one_step(base_port):
     arguments = command("run", "1", f"--base-port={base_port}")
     with started(arguments, "Starting development server", env=quick()) as (run, family):
         url = f"http://127.0.0.1:{int(base_port) + 1}/"
-        wait_until(lambda: answers(url))
+        wait_for(lambda: answers(url), LIMIT)
         assert "Step 1" in requests.get(url, timeout=10).text
         family = run.children(recursive=True)
         assert not any(is_consumer(process) for process in family)
@@ -199,6 +193,11 @@ def is_consumer(process):
         return False
 
 
+def consumers(run):
+    """Return the consumers that were started: one that has just been may lack its command line."""
+    return wait_for(lambda: [child for child in run.children() if is_consumer(child)])
+
+
 @posix_only
 def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp_path, base_port):
     launcher = tmp_path / "workshop.py"  # the real one would first make .venv
@@ -220,7 +219,7 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
         )
         assert second.stderr.startswith(f"{running}port {int(base_port) + 10}): stop it, or")
 
-        [consumer] = [child for child in run.children() if is_consumer(child)]
+        [consumer] = consumers(run)
         consumer.kill()
         lines = []
         for line in run.stdout:
@@ -229,7 +228,7 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
                 break
         words = f"Huey's consumer (process {consumer.pid}) was killed (SIGKILL): starting it again."
         assert f"{words}\n" in lines
-        [again] = [child for child in run.children() if is_consumer(child)]
+        [again] = consumers(run)
         assert lines[-1] == f"Huey's consumer is process {again.pid}.\n"
 
 
@@ -248,12 +247,12 @@ def test_consumer_with_broken_code_waits_until_that_is_saved(tmp_path, monkeypat
     keeping = Thread(target=keep_consumer_running, args=[tmp_path, os.environ, site])
     keeping.start()
     try:
-        wait_until(lambda: have_been_said("ended with status 3: it starts again when a .py file"))
+        wait_for(lambda: have_been_said("ended with status 3: it starts again when a .py file"))
         code.write_text("import time; time.sleep(300)")
-        wait_until(lambda: have_been_said("is process") and "".join(said).count("is process") == 2)
+        wait_for(lambda: have_been_said("is process") and "".join(said).count("is process") == 2)
         code.write_text("import time; time.sleep(299)")
-        wait_until(lambda: have_been_said("Code changed: starting Huey's consumer again."))
-        wait_until(lambda: have_been_said("is process") and "".join(said).count("is process") == 3)
+        wait_for(lambda: have_been_said("Code changed: starting Huey's consumer again."))
+        wait_for(lambda: have_been_said("is process") and "".join(said).count("is process") == 3)
     finally:
         site.kill()
         keeping.join(LIMIT)

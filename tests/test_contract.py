@@ -18,24 +18,10 @@ from tools.standins import JOKES
 from tools.timings import SignUp
 from tools.visitor import PASSWORD, Visitor, make_picture
 
-from .conftest import at_both_ends, at_the_last_step
+from .conftest import at_both_ends, at_the_last_step, wait_for
 
-DONE_SECONDS = 60  # a limit for what never happens, not a speed that is tested
 ERROR = 'class="errorlist"'
 PICTURE = make_picture((400, 300))
-
-
-def wait_for(condition, pause=0.05):
-    """Return the first true value of the condition; fail when there is none in time.
-
-    Each look costs something: `pause` is how many seconds lie between two.
-    """
-    deadline = time.monotonic() + DONE_SECONDS
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(pause)
-    raise AssertionError("This never happened.")
 
 
 def mail_to(site, visitor):

@@ -16,8 +16,8 @@ from tools.processes import running
 from tools.sites import running_site
 from tools.visitor import make_picture
 
-from .conftest import VisitedSite
-from .test_contract import mail_to, wait_for
+from .conftest import VisitedSite, wait_for
+from .test_contract import mail_to
 
 FOLDER = ROOT / "examples" / "django_tasks"
 LOCK = FOLDER / "requirements.txt"

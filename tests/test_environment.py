@@ -13,7 +13,6 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-import time
 import zipfile
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +27,8 @@ import pytest
 from tools import environment
 from tools.ports import reserved_ports
 from workshop import CHECKED, COMMANDS
+
+from .conftest import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 300  # seconds, for what never happens
@@ -135,18 +136,9 @@ def alive(pid):
         return False
 
 
-def wait_for(condition):
-    """Return the condition's value as soon as it's true; fail when it takes too long."""
-    deadline = time.monotonic() + LIMIT
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {LIMIT} s in vain"
-        time.sleep(0.005)
-    return value
-
-
 def pid_in(path):
     """Return the process id in a file, once it's there."""
-    return int(wait_for(lambda: path.exists() and path.read_text()))
+    return int(wait_for(lambda: path.exists() and path.read_text(), LIMIT))
 
 
 def write_wheel(folder, version, extra_files=0, tag="py3-none-any"):
@@ -293,7 +285,7 @@ def test_environment_of_another_python_is_made_anew(ready):
     leftover.mkdir()
     message = f".venv is of older, and this is {stamp['python']}: making it anew."
     with ready.start("demo") as launcher:
-        wait_for(lambda: not leftover.exists())
+        wait_for(lambda: not leftover.exists(), LIMIT)
         assert not ready.stamp.exists()
         assert launcher.stdout.read(len(message)) == message
 
@@ -319,7 +311,7 @@ def test_sigterm_while_downloading_stops_pip_and_what_it_started(ready, tmp_path
         said, _ = launcher.communicate(timeout=LIMIT)
     assert launcher.returncode == 128 + signal.SIGTERM
     assert "Traceback" not in said
-    wait_for(lambda: not alive(build))
+    wait_for(lambda: not alive(build), LIMIT)
 
 
 def test_environment_made_by_hand_is_left_alone(clone):
@@ -380,7 +372,7 @@ def test_killed_while_installing_makes_the_environment_anew(clone, built, tmp_pa
     write_wheel(clone.wheels, "2.0", extra_files=2000)
     clone.lock.write_text("tiny==2.0\n", encoding="utf-8")
     with clone.start("demo", python=python) as launcher:
-        wait_for((clone.packages / "tiny_data").exists)
+        wait_for((clone.packages / "tiny_data").exists, LIMIT)
         kill_all(launcher)
     assert not clone.stamp.exists()
     result = clone.run("demo", python=python)

@@ -17,8 +17,8 @@ from PIL import Image
 
 from tools.visitor import PASSWORD, TIMEOUT, Visitor, make_picture
 
-from .conftest import at_both_ends, at_the_last_step
-from .test_contract import BAD_UPLOADS, ERROR, encoded, wait_for
+from .conftest import at_both_ends, at_the_last_step, wait_for
+from .test_contract import BAD_UPLOADS, ERROR, encoded
 
 # Hypothesis also draws the constants of the code that is imported by then, which hangs on what else
 # runs in this process, and on every edit of it. Without them, each run draws the same examples.

@@ -17,7 +17,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tools.catalogue import ROOT, STEPS
 from tools.notebooks import executed, main, notebooks, tidy, update
 
-from .test_commands import LIMIT, posix_only, wait_until
+from .conftest import wait_for
+from .test_commands import LIMIT, posix_only
 
 DATA = ROOT / "notebooks" / "data"
 RECORDED = json.loads((DATA / "recorded.json").read_text(encoding="utf-8"))
@@ -280,11 +281,11 @@ def test_stopping_an_update_leaves_no_process_behind(write_notebook, tmp_path, n
     command = [sys.executable, "-c", UPDATE, str(tmp_path)]
     options = {"cwd": ROOT, "stderr": subprocess.PIPE, "encoding": "utf-8"}
     with psutil.Popen(command, **options) as run:
-        wait_until(started.exists)
+        wait_for(started.exists, LIMIT)
         family = run.children(recursive=True)
         run.send_signal(number)
         _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
         assert alive == []
-        assert run.returncode == 128 + number
+        assert run.returncode == 130
         assert "Traceback" not in run.stderr.read()
     assert path.read_bytes() == before

@@ -16,8 +16,8 @@ from tools.manage import manage
 from tools.standins import Standins
 from tools.visitor import PASSWORD, make_picture
 
-from .conftest import workers
-from .test_contract import PICTURE, home_says, mail_to, user_count, wait_for
+from .conftest import wait_for, workers
+from .test_contract import PICTURE, home_says, mail_to, user_count
 from .test_durability import has_begun, is_done, is_shown_as_done, jobs, wait_until_done
 
 NO_WAIT = {"joke_delay": 0, "mail_delay": 0}

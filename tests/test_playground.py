@@ -20,7 +20,8 @@ from tools.playground.project import NOTES, find_project, notes
 from tools.playground.stages import BEYOND, TASKS
 from tools.processes import stop
 
-from .test_commands import base_port, posix_only, started, wait_until  # noqa: F401  a fixture
+from .conftest import wait_for
+from .test_commands import base_port, posix_only, started  # noqa: F401  a fixture
 
 SIGNALS = BY_NUMBER[2].folder / "accounts" / "signals.py"
 APPS = BY_NUMBER[2].folder / "accounts" / "apps.py"
@@ -262,7 +263,7 @@ def test_run_serves_the_playground_and_its_banner_says_so(playground, base_port)
     command = [sys.executable, "-m", "tools.run", str(playground), f"--base-port={base_port}"]
     with started(command, "Starting development server") as (process, _):
         url = f"http://127.0.0.1:{int(base_port) + 6}/"
-        wait_until(lambda: is_up(url))
+        wait_for(lambda: is_up(url), LIMIT)
         page = requests.get(url, timeout=10).text
         assert "<strong>Playground</strong> Stage 2" in page
         family = process.children(recursive=True)

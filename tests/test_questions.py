@@ -23,8 +23,8 @@ from tools.manage import manage, new_database
 from tools.sites import running_site
 from tools.visitor import PASSWORD, make_picture
 
-from .conftest import VisitedSite, outbox_site, workers
-from .test_contract import mail_to, wait_for
+from .conftest import VisitedSite, outbox_site, wait_for, workers
+from .test_contract import mail_to
 from .test_durability import is_done, jobs
 
 STEP_3, STEP_4, STEP_5 = (BY_NUMBER[number] for number in [3, 4, 5])

@@ -18,8 +18,7 @@ from tools.standins import Standins
 from tools.timings import TimingLog
 from tools.web import TOKEN, listen, names, printable, serve, warning
 
-from .conftest import LIMIT
-from .test_contract import wait_for
+from .conftest import LIMIT, wait_for
 
 
 class Page:

@@ -25,13 +25,13 @@ from tools.standins import Standins
 from tools.timings import SignUp
 from tools.visitor import SignUpRefused
 
+from .conftest import wait_for
 from .test_commands import (
     LIMIT,
     command,
     posix_only,
     runs_a_server,
     says_that_the_port_is_taken,
-    wait_until,
 )
 
 # The steps of each run.
@@ -259,7 +259,7 @@ def test_stopping_leaves_the_old_data_and_no_process(tmp_path, number):
     (tmp_path / "recorded.json").write_text(json.dumps(old), encoding="utf-8")
     arguments = command("record", f"--into={tmp_path}", "--only", "web")
     with psutil.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
-        wait_until(lambda: runs_a_server(run))
+        wait_for(lambda: runs_a_server(run), LIMIT)
         family = run.children(recursive=True)
         run.send_signal(number)
         _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)

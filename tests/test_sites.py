@@ -20,7 +20,7 @@ from tools.visitor import Visitor
 from tools.web import address, listen, serve
 from workshop import COMMANDS
 
-from .test_contract import wait_for
+from .conftest import wait_for
 
 LIMIT = 60  # seconds, for what never happens
 

@@ -20,6 +20,8 @@ import requests
 
 from tools.standins import ALLOWED, JOKES, MAX_MAIL_BYTES, Standins
 
+from .conftest import wait_for
+
 ROOT = Path(__file__).resolve().parent.parent
 LONG = 60  # seconds: the limit of what should not take any time worth mentioning
 
@@ -97,13 +99,6 @@ def joke_threads():
     return [thread for thread in threading.enumerate() if "request" in thread.name]
 
 
-def wait_until(condition):
-    deadline = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def cause_types(error):
     while error is not None:
         yield type(error)
@@ -170,11 +165,11 @@ def test_joke_failure_hang_is_answered_once_it_is_switched_off(standins):
 
 
 def test_hang_ends_when_its_client_leaves_and_takes_no_joke(standins):
-    wait_until(lambda: not joke_threads())
+    wait_for(lambda: not joke_threads())
     standins.control(joke_failure="hang")
     with connect_for_joke(standins):
         assert joke_threads()
-    wait_until(lambda: not joke_threads())
+    wait_for(lambda: not joke_threads())
     standins.control(joke_failure=None)
     assert get_joke(standins).json()["joke"] == JOKES[0]
 
@@ -210,11 +205,11 @@ def test_endless_joke_ends_when_it_is_switched_off(standins, failure):
 
 @pytest.mark.parametrize("failure", ["drip", "flood"])
 def test_endless_joke_ends_when_its_client_leaves(standins, failure):
-    wait_until(lambda: not joke_threads())
+    wait_for(lambda: not joke_threads())
     standins.control(joke_failure=failure)
     with connect_for_joke(standins) as sock:
         assert sock.recv(1) == b"H"
-    wait_until(lambda: not joke_threads())
+    wait_for(lambda: not joke_threads())
 
 
 def test_joke_takes_at_least_its_delay(standins):
@@ -600,7 +595,7 @@ def test_leaving_the_block_ends_what_is_endless(failure):
             standins.control(joke_failure=failure, mail_failure=failure)
             clients.enter_context(connect_for_joke(standins))  # neither of them reads
             clients.enter_context(mail_under_way(standins.smtp_host, standins.smtp_port))
-        wait_until(lambda: not joke_threads())
+        wait_for(lambda: not joke_threads())
 
 
 def test_leaving_the_block_ends_what_hangs():

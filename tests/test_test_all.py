@@ -12,7 +12,8 @@ from tools import test_all
 from tools.catalogue import ROOT, STEPS, Step
 from tools.test_all import ONCE, left_out, proven_before, same
 
-from .test_commands import LIMIT, command, posix_only, wait_until
+from .conftest import wait_for
+from .test_commands import LIMIT, command, posix_only
 
 FIRST, *LATER = STEPS
 CONFTEST = "tests/conftest.py"  # what it prepares, it prepares with the whole step
@@ -151,7 +152,7 @@ def test_what_is_no_test_is_not_tried_again(tmp_path, capfd):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_stopping_leaves_no_process_behind(number):
     with psutil.Popen(command("test_all", "1"), cwd=ROOT, stdout=subprocess.DEVNULL) as run:
-        wait_until(run.children)
+        wait_for(run.children, LIMIT)
         family = run.children(recursive=True)
         run.send_signal(number)
         _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)

@@ -78,6 +78,8 @@ async def execute_cells(notebook, folder):
                     if output.get("name") == "stderr":
                         return f"cell [{number}], standard error: {output.text}"
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            if asyncio.current_task().cancelling():  # which nbclient takes for a dead kernel
+                raise asyncio.CancelledError from error
             return f"cell [{number}]: {error}"
         finally:
             await manager.shutdown_kernel()
@@ -126,9 +128,13 @@ def main(arguments=None):
     numbers = parse("notebooks", arguments).update
     if numbers is None:
         return open_lab()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))  # stops the kernel, too
-    return update([path for path in notebooks() if not numbers or path.name[:2] in numbers])
+    # Ctrl-C cancels what asyncio runs, so the kernel stops, too. So does SIGTERM: an exception from
+    # a handler of ours might come while the event loop calls what ignores exceptions.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        return update([path for path in notebooks() if not numbers or path.name[:2] in numbers])
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

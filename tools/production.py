@@ -7,6 +7,7 @@ import secrets
 import sys
 
 from .catalogue import ROOT
+from .processes import python_path
 from .sites import Site
 
 SETTINGS = "tools.production_settings"
@@ -28,7 +29,7 @@ def production_variables(settings=SETTINGS):
         "DEBUG": "off",
         "SECRET_KEY": secrets.token_urlsafe(50),
         "DJANGO_SETTINGS_MODULE": settings,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": python_path(ROOT),
     }
 
 

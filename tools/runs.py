@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from . import demo
 from .arguments import parse
 from .catalogue import BY_NUMBER, ROOT, STEPS
+from .processes import python_path
 from .recording import WORKERS, finished
 from .timings import TimingLog, pieces_of_work, under_way
 from .visitor import SignUpRefused
@@ -36,7 +37,7 @@ def beside_thirty(number, options):
 
 def other_settings(module):
     """Return the environment variables that make a step use a settings module of tools/."""
-    return {"DJANGO_SETTINGS_MODULE": f"tools.{module}", "PYTHONPATH": str(ROOT)}
+    return {"DJANGO_SETTINGS_MODULE": f"tools.{module}", "PYTHONPATH": python_path(ROOT)}
 
 
 def one_at_a_time(recording, options):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from .catalogue import ROOT
 from .manage import step_environment
-from .processes import StartError
+from .processes import StartError, python_path
 from .runs import SEED, STEP4, beside_thirty
 from .visitor import make_picture
 
@@ -71,7 +71,7 @@ def thumbnail_cost(recording, content):
         result = subprocess.run(
             [sys.executable, "-m", "tools.memory", path],
             cwd=STEP4.folder,
-            env=step_environment(STEP4, recording.standins, folder, PYTHONPATH=ROOT),
+            env=step_environment(STEP4, recording.standins, folder, PYTHONPATH=python_path(ROOT)),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
