@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from threading import Thread
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -179,7 +180,7 @@ def test_run_production_is_like_a_public_site_without_its_https(base_port):
     with started(arguments, "Serving on", env=quick()) as (_, family):
         assert any(is_consumer(process) for process in family)
         url = f"http://127.0.0.1:{int(base_port) + 4}"
-        visitor = Visitor(url, f"ada-{base_port}")
+        visitor = Visitor(url, f"ada-{uuid4().hex[:8]}")  # whose name no run before has taken
         assert visitor.sign_up().headers["Location"] == "/"
         assert visitor.username in visitor.get("/").text
         assert visitor.get("/static/accounts/style.css").ok
