@@ -34,8 +34,8 @@ at_the_last_step = at(STEPS[-1])
 # Fixtures that start sites, run a slow command or import for a second, for several tests.
 SHARED = {"built", "recording", "sites", "started_cluster", "started_outbox", "started_site"}
 SHARED |= {"started_step_4", "timing_log"}
-WAITING = {"test_cluster", "test_durability", "test_outages", "test_record"}
-WAITING |= {"test_task_redis", "test_tasks"}
+# What waits for seconds goes first, beside the steps' own tests, which don't.
+FIRST = ["test_record", "test_cluster", "test_tasks", "test_durability", "test_outages"]
 LIMIT = 90  # seconds, for what never happens
 # A sign-up's hash takes as long as the rest of it.
 LIGHT = {"DJANGO_SETTINGS_MODULE": "light_settings", "PYTHONPATH": python_path(ROOT / "tests")}
@@ -65,10 +65,14 @@ def pytest_collection_modifyitems(items):
                 group = f"{name} of {item.path.stem}"
             item.add_marker(pytest.mark.xdist_group(group))
     result = yield
-    # What waits for seconds goes first, beside the steps' own tests, which don't. What is in no
-    # group fills the workers evenly in the end.
-    items.sort(key=lambda item: (item.path.stem not in WAITING, not groups(item), groups(item)))
+    items.sort(key=place)
     return result
+
+
+def place(item):
+    """Return the key to sort by; in the end, the tests in no group fill the workers evenly."""
+    stem = item.path.stem
+    return FIRST.index(stem) if stem in FIRST else len(FIRST), not groups(item), groups(item)
 
 
 def groups(item):
