@@ -101,7 +101,7 @@ def main(arguments=None):
     """Run the command; return 0 when every test passed or was skipped, otherwise 1."""
     options = parse("test", arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    sessions = [step_session(options.step)] if options.step else everything()
+    sessions = [alone(options.step)] if options.step else everything()
     # All that is left to chance: the seed of the tests, and the order of a set's elements.
     chance = {name: os.environ.get(name, "1") for name in ["SEED", "PYTHONHASHSEED"]}
     chance["EXAMPLES"] = str(options.examples)
@@ -121,6 +121,13 @@ def everything():
     """Return the sessions of all tests, the longest first."""
     steps = [step_session(step, STEPS[:place]) for place, step in enumerate(STEPS)]
     return [Session("the whole", ROOT, ROOT_OPTIONS, again=AGAIN), *steps]
+
+
+def alone(step):
+    """Return the session of all of a step's tests, in two processes."""
+    session = step_session(step)
+    session.options += ["-pxdist.plugin", f"--numprocesses={SESSIONS}"]
+    return session
 
 
 def step_session(step, earlier=()):
