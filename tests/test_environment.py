@@ -372,7 +372,7 @@ def test_killed_while_installing_makes_the_environment_anew(clone, built, tmp_pa
     write_wheel(clone.wheels, "2.0", extra_files=2000)
     clone.lock.write_text("tiny==2.0\n", encoding="utf-8")
     with clone.start("demo", python=python) as launcher:
-        wait_for((clone.packages / "tiny_data").exists, LIMIT)
+        wait_for((clone.packages / "tiny_data").exists, LIMIT, pause=0.005)
         kill_all(launcher)
     assert not clone.stamp.exists()
     result = clone.run("demo", python=python)
