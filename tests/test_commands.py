@@ -206,7 +206,8 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
         "from tools.run import main; sys.exit(main(sys.argv[2:]))"
     )
-    arguments = [sys.executable, launcher, "run", "4", f"--base-port={base_port}"]
+    # Not step 4, as above: two that begin at once in a new clone would both make its database.
+    arguments = [sys.executable, launcher, "run", "5", f"--base-port={base_port}"]
     with started(arguments, "Huey's consumer is process", env=quick()) as (run, _):
         second = subprocess.run(
             command("run", "2", f"--base-port={base_port}"),
@@ -216,7 +217,7 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
         )
         assert second.returncode == 1
         running = (
-            f"A `workshop.py run 4 --base-port={base_port}` is running already (process {run.pid}, "
+            f"A `workshop.py run 5 --base-port={base_port}` is running already (process {run.pid}, "
         )
         assert second.stderr.startswith(f"{running}port {int(base_port) + 10}): stop it, or")
 
