@@ -172,7 +172,11 @@ def test_timetables_leave_time_to_write():
             COMMANDS["notebooks"][1],
             INSTALLED,
         ),
-        ("every test (about five minutes, and {} MB the first time)", COMMANDS["test"][1], INSTALLED),
+        (
+            "every test (about five minutes, and {} MB the first time)",
+            COMMANDS["test"][1],
+            INSTALLED,
+        ),
     ],
 )
 def test_readme_says_the_recorded_megabytes(words, locks, installed):
