@@ -59,7 +59,8 @@ def cloned(folder):
 
 def check(status, log):
     if status:
-        words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        words = [line for line in said[:-3] if line.startswith("FAILED")] + said[-3:]
         raise StartError("In the clone: " + " / ".join(words))
 
 
