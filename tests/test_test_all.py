@@ -125,7 +125,7 @@ def run_with_second_try(folder, text):
     (folder / "test_it.py").write_text(text, encoding="utf-8")
     plugins = ["-p", "pytest_cov.plugin", "-p", "xdist.plugin"]
     options = [*plugins, *test_all.ROOT_OPTIONS, "--numprocesses=1"]  # each takes half a second
-    session = test_all.Session("it", folder, options, again=[*plugins, *test_all.AGAIN])
+    session = test_all.Session("it", folder, options, again=[*plugins, *test_all.ROOT_AGAIN])
     return test_all.run([session], os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
 
 
