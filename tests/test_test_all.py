@@ -119,12 +119,12 @@ def test_last_lines_count_all_tests_and_name_the_sessions_that_failed(tmp_path, 
     assert output.splitlines()[-3:] == last
 
 
-def run_with_second_try(folder, text):
+def run_with_second_try(folder, text, *more):
     """Return the sessions that failed, of one whose failed tests are tried once more."""
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (folder / "test_it.py").write_text(text, encoding="utf-8")
     plugins = ["-p", "pytest_cov.plugin", "-p", "xdist.plugin"]
-    options = [*plugins, *test_all.ROOT_OPTIONS, "--numprocesses=1"]  # each takes half a second
+    options = [*plugins, *test_all.ROOT_OPTIONS, "--numprocesses=1", *more]  # half a second each
     session = test_all.Session("it", folder, options, again=[*plugins, *test_all.ROOT_AGAIN])
     return test_all.run([session], os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
 
@@ -146,6 +146,16 @@ def test_what_passes_when_it_is_tried_again_is_shown(tmp_path, capfd):
 def test_what_is_no_test_is_not_tried_again(tmp_path, capfd):
     assert run_with_second_try(tmp_path, "syntax error") != []
     assert capfd.readouterr().out.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
+
+
+def test_too_little_coverage_is_not_hidden_by_a_second_try(tmp_path):
+    text = FAILS_ONCE + "\ndef never_called():\n    return 1\n"
+    [failed] = run_with_second_try(tmp_path, text, "--cov=test_it", "--cov-fail-under=100")
+    assert failed.name == "it"
+
+
+def test_each_session_has_its_second_try():
+    assert all(session.again for session in test_all.everything())
 
 
 @posix_only
