@@ -128,13 +128,21 @@ def main(arguments=None):
     numbers = parse("notebooks", arguments).update
     if numbers is None:
         return open_lab()
+    received = signal.SIGINT
+
+    def terminate(number, frame):
+        nonlocal received
+        received = number
+        signal.raise_signal(signal.SIGINT)
+
     # Ctrl-C cancels what asyncio runs, so the kernel stops, too. So does SIGTERM: an exception from
     # a handler of ours might come while the event loop calls what ignores exceptions.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
+    signal.signal(signal.SIGTERM, terminate)
     try:
         return update([path for path in notebooks() if not numbers or path.name[:2] in numbers])
     except KeyboardInterrupt:
-        return 130
+        return 128 + received
 
 
 if __name__ == "__main__":
