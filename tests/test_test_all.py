@@ -4,13 +4,15 @@ import ast
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tools import test_all
 from tools.catalogue import ROOT, STEPS, Step
-from tools.test_all import ONCE, left_out, proven_before, same
+from tools.processes import python_path
+from tools.test_all import ONCE, files, left_out, same, to_cover
 
 from .conftest import wait_for
 from .test_commands import LIMIT, command, posix_only
@@ -44,7 +46,7 @@ def test_all_that_decides_on_a_test_is_compared_before_it_is_left_out(tests):
 
 def test_first_step_runs_all_of_its_tests():
     assert left_out(FIRST, []) == []
-    assert proven_before(FIRST, []) == []
+    assert set(files(FIRST, ["accounts/views.py", "timing/log.py"])) < set(to_cover(FIRST, []))
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def steps(tmp_path, monkeypatch):
 def test_test_of_the_same_code_runs_once(steps):
     first, second = steps
     assert left_out(second, [first]) == ["tests/test_jokes.py"]
-    assert proven_before(second, [first]) == ["accounts/jokes.py", "accounts/views.py"]
+    assert to_cover(second, [first]) == []
 
 
 @pytest.mark.parametrize("name", ["accounts/jokes.py", "accounts/new.py", "tests/test_jokes.py"])
@@ -75,7 +77,7 @@ def test_test_runs_in_each_step_that_differs(steps, name):
     first, second = steps
     (second.folder / name).write_text("another", encoding="utf-8")
     assert left_out(second, [first]) == []
-    assert name not in proven_before(second, [first])
+    assert name.startswith("tests/") or to_cover(second, [first]) == [Path(name)]
 
 
 def test_what_no_step_has_is_not_the_same(steps):
@@ -106,7 +108,7 @@ def test_last_lines_count_all_tests_and_name_the_sessions_that_failed(tmp_path, 
         folder.mkdir()
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         (folder / "test_it.py").write_text(text, encoding="utf-8")
-        sessions.append(test_all.Session(name, folder, ["-p", "pytest_cov.plugin"]))
+        sessions.append(test_all.Session(name, folder, []))
     sessions[2].options.append("--no-such-option")  # pytest stops before it can count anything
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     assert test_all.run(sessions, environment) == [sessions[0], sessions[2]]
@@ -119,14 +121,17 @@ def test_last_lines_count_all_tests_and_name_the_sessions_that_failed(tmp_path, 
     assert output.splitlines()[-3:] == last
 
 
-def run_with_second_try(folder, text, *more):
+def run_with_second_try(folder, text, covered=()):
     """Return the sessions that failed, of one whose failed tests are tried once more."""
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (folder / "test_it.py").write_text(text, encoding="utf-8")
-    plugins = ["-p", "pytest_cov.plugin", "-p", "xdist.plugin"]
-    options = [*plugins, *test_all.ROOT_OPTIONS, "--numprocesses=1", *more]  # half a second each
-    session = test_all.Session("it", folder, options, again=[*plugins, *test_all.ROOT_AGAIN])
-    return test_all.run([session], os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+    plugins = ["-p", "slipcover.pytest_plugin", "-p", "frozen", "-p", "xdist.plugin"]
+    options = [*plugins, *test_all.ROOT_OPTIONS, "--numprocesses=1"]  # half a second each
+    again = [*plugins, *test_all.ROOT_AGAIN]
+    session = test_all.Session("it", folder, options, covered, again)
+    path = python_path(ROOT / "tests" / "startup")
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path}
+    return test_all.run([session], os.environ | alone)
 
 
 def test_what_fails_twice_has_failed(tmp_path, capfd):
@@ -148,10 +153,30 @@ def test_what_is_no_test_is_not_tried_again(tmp_path, capfd):
     assert capfd.readouterr().out.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
 
 
-def test_too_little_coverage_is_not_hidden_by_a_second_try(tmp_path):
-    text = FAILS_ONCE + "\ndef never_called():\n    return 1\n"
-    [failed] = run_with_second_try(tmp_path, text, "--cov=test_it", "--cov-fail-under=100")
+NEVER_CALLED = "\ndef never_called():\n    return 1\n"
+
+
+@pytest.mark.parametrize("text", [PASSES, FAILS_ONCE], ids=["passed", "tried again"])
+def test_line_that_no_test_runs_fails_its_session_whatever_else_comes_of_it(tmp_path, text, capfd):
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "module.py").write_text(NEVER_CALLED, encoding="utf-8")
+    covered = [Path("package", "module.py")]
+    [failed] = run_with_second_try(tmp_path, f"from package import module\n{text}", covered)
     assert failed.name == "it"
+    assert f"No test runs {Path('package', 'module.py')}, lines 3" in capfd.readouterr().out
+
+
+def test_file_that_no_test_imports_fails_its_session_unless_it_need_not_be_covered(tmp_path):
+    package = tmp_path / "package"
+    package.mkdir()
+    for name in ["module.py", "other.py"]:
+        (package / name).write_text(NEVER_CALLED, encoding="utf-8")
+    (package / "covered.py").write_text("", encoding="utf-8")
+    text = f"from package import covered\n{PASSES}"
+    assert run_with_second_try(tmp_path, text, [Path("package", "covered.py")]) == []
+    covered = [Path("package", "covered.py"), Path("package", "module.py")]
+    assert run_with_second_try(tmp_path, text, covered) != []
 
 
 def test_each_session_has_its_second_try():

@@ -1,5 +1,6 @@
 """Run every test of the repository, or one step's, and count them."""
 
+import json
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from .processes import python_path, running
 
 # Most of the root's tests wait for processes: five workers keep two cores busy. A group of tests
 # that share sites stays in one worker (xdist_group).
-ROOT_OPTIONS = ["--numprocesses=5", "--dist=loadgroup", "--no-loadscope-reorder"]
+ROOT_OPTIONS = ["-pfrozen", "--numprocesses=5", "--dist=loadgroup", "--no-loadscope-reorder"]
 # What failed is tried once more, alone: a machine that is kept busy may be the reason. At the root
 # in a worker again, because pytest-xdist puts a test's group into its name.
 AGAIN = ["--last-failed", "--last-failed-no-failures=none"]
@@ -30,7 +31,9 @@ COVERED = ["accounts", "outbox", "timing"]
 COVERED += ["config/errors.py", "config/hashers.py", "config/mail.py", "config/queue.py"]
 COVERED += ["config/uploads.py"]
 # The plugins of pytest that a step's tests use. The others that are there take a second to import.
-PLUGINS = ["pytest_cov.plugin", "pytest_django.plugin", "pytest_httpserver.pytest_plugin"]
+PLUGINS = ["slipcover.pytest_plugin", "frozen"]  # the latter from tests/startup
+PLUGINS += ["pytest_django.plugin", "pytest_httpserver.pytest_plugin"]
+TESTS_FAILED = 1  # with this status pytest ends
 # Tests in a step, and all of the step's files that their outcome hangs on. While an earlier step
 # has the same, byte for byte, they would prove nothing new, and a run of everything leaves them
 # out. Only for tests that open no page and save no user: what these do hangs on the whole step.
@@ -57,7 +60,7 @@ class Session:
     name: str
     folder: Path
     options: list
-    proven: list = ()  # files whose coverage another session demands
+    covered: list = ()  # files that the tests must run in full
     again: list = ()  # options with which what failed is tried once more, if any
     process = None
     shown = ""  # the progress that was shown last
@@ -65,12 +68,33 @@ class Session:
     def running(self, reports, environment):
         """Return the process, to be entered; its counts and its output go to the folder."""
         self.report, self.log = reports / f"{self.name}.xml", reports / f"{self.name}.txt"
-        config = reports / f"{self.name}.coveragerc"
-        omit = ["[run]", "omit =", *(f"    {path}" for path in self.proven)]
-        config.write_text("\n".join(omit), encoding="utf-8")
-        pytest = [sys.executable, "-m", "pytest", "--quiet", "--color=no", "--durations=5"]
-        command = [*pytest, f"--junit-xml={self.report}", f"--cov-config={config}", *self.options]
-        return running(command, self.log, cwd=self.folder, env=environment)
+        self.coverage = reports / f"{self.name}.json"
+        pytest = ["-m", "pytest", "--quiet", "--color=no", "--durations=5"]
+        command = [sys.executable, *self.measuring(), *pytest, f"--junit-xml={self.report}"]
+        return running([*command, *self.options], self.log, cwd=self.folder, env=environment)
+
+    def measuring(self):
+        """Return what lets Python note which lines of the covered files run.
+
+        SlipCover changes these files' bytecode: a tracer would slow down all that runs.
+        """
+        if not self.covered:
+            return []
+        folders = sorted({path.parts[0] for path in self.covered})
+        found = [path for folder in folders for path in (self.folder / folder).rglob("*.py")]
+        omit = {path.relative_to(self.folder) for path in found} - set(self.covered)
+        names = ",".join(sorted(path.as_posix() for path in omit))
+        options = [f"--source={','.join(folders)}", f"--omit={names}", "--json"]
+        return ["-m", "slipcover", *options, f"--out={self.coverage}"]
+
+    def lines_not_run(self):
+        """Return the numbers of the lines to cover that no test has run, by file."""
+        if not self.coverage.exists():
+            return {}
+        files = json.loads(self.coverage.read_text(encoding="utf-8"))["files"]
+        return {
+            name: file["missing_lines"] for name, file in files.items() if file["missing_lines"]
+        }
 
     def output(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -91,7 +115,7 @@ class Session:
             int(suite.get(name)) for name in ["tests", "failures", "errors", "skipped"]
         )
         failed = failures + errors
-        if self.process.returncode and not failed:  # such as too little coverage
+        if (self.process.returncode or self.lines_not_run()) and not failed:
             failed = 1
             tests += 1
         return {"passed": tests - failed - skipped, "failed": failed, "skipped": skipped}
@@ -110,8 +134,6 @@ def main(arguments=None):
     # Or each of the hundreds of processes that the tests start would compile our code anew.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PYTHONPATH"] = python_path(ROOT / "tests" / "startup")
-    if sys.version_info >= (3, 12):  # where coverage need not see every line, but each line once
-        environment["COVERAGE_CORE"] = "sysmon"
     try:
         failed = run(sessions, environment)
     except KeyboardInterrupt:
@@ -134,13 +156,10 @@ def alone(step):
 
 def step_session(step, earlier=()):
     """Return the session of a step's tests, without those that an earlier step's have made good."""
-    covered = [path for path in COVERED if (step.folder / path).exists()]
-    options = [f"--cov={path.removesuffix('.py').replace('/', '.')}" for path in covered]
-    options += ["--cov-report=term:skip-covered", "--cov-fail-under=100"]
     plugins = ["--disable-plugin-autoload", *(f"-p{name}" for name in PLUGINS)]
-    options += [*plugins, *(f"--ignore={path}" for path in left_out(step, earlier))]
-    proven = proven_before(step, earlier)
-    return Session(step.name, step.folder, options, proven, again=[*plugins, *AGAIN])
+    options = [*plugins, *(f"--ignore={path}" for path in left_out(step, earlier))]
+    covered = to_cover(step, earlier)
+    return Session(step.name, step.folder, options, covered, again=[*plugins, *AGAIN])
 
 
 def left_out(step, earlier):
@@ -152,12 +171,12 @@ def left_out(step, earlier):
     ]
 
 
-def proven_before(step, earlier):
-    """Return the covered files that an earlier step has, too: its tests must run all of them."""
+def to_cover(step, earlier):
+    """Return the files to cover that no earlier step has, whose tests would have to run them."""
     return [
-        path.as_posix()
+        path
         for path in files(step, COVERED)
-        if any(same(path, step, other) for other in earlier)
+        if path.suffix == ".py" and not any(same(path, step, other) for other in earlier)
     ]
 
 
@@ -205,13 +224,15 @@ def run(sessions, environment):
                 counts = session.counts()
                 for outcome, count in counts.items():
                     totals[outcome] += count
-                said = session.output()
-                if not session.process.returncode:
+                said, not_run = session.output(), session.lines_not_run()
+                if not session.process.returncode and not not_run:
                     [*_, last] = re.findall(r"^.*\b(?:passed|skipped)\b.*$", said, re.MULTILINE)
                     print(f"{session.name}: {last}", flush=True)
                     continue
                 print(f"\n{session.name}\n{said}", flush=True)
-                if session.again and "FAIL Required test coverage" not in said:
+                for name, lines in not_run.items():
+                    print(f"No test runs {name}, lines {str(lines)[1:-1]}", flush=True)
+                if session.process.returncode == TESTS_FAILED and session.again and not not_run:
                     totals["failed"] -= counts["failed"]
                     name = f"{session.name}, once more what failed"
                     waiting.append(Session(name, session.folder, session.again))
