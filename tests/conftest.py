@@ -44,13 +44,13 @@ UNHURRIED = ["--delay=0.1", "--max-delay=0.1"]
 
 
 def pytest_configure(config):
-    """Run the steps as on a reader's machine, which needs no client of PostgreSQL or Redis.
+    """Run the steps as on a reader's machine, where Huey finds no further package to import.
 
     See tests/startup/sitecustomize.py. Not so the processes that run tests, workers of
     pytest-xdist among them.
     """
     if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
-        os.environ["WITHOUT_PACKAGES"] = "psycopg redis"
+        os.environ["WITHOUT_PACKAGES"] = "django_tasks psycopg redis"
 
 
 @pytest.hookimpl(wrapper=True)  # so that pytest-xdist, inside, finds the groups
@@ -189,7 +189,7 @@ def sites(started_standins, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def with_all_packages():
-    """Let what the module's tests start have the clients of PostgreSQL and Redis."""
+    """Let what the module's tests start have the packages that tests/startup hides."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("WITHOUT_PACKAGES")
         yield

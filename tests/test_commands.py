@@ -88,7 +88,7 @@ def short_demo(var_dir, base_port):
 def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
     env = quick() | {"SIMULATED_RESIZE_SECONDS": "60"}
     with started(short_demo(tmp_path, base_port), "Starting", env=env) as (demo, _):
-        wait_for(lambda: len(demo.children(recursive=True)) == SITE_AND_CONSUMER, LIMIT)
+        wait_for(lambda: len(demo.children(recursive=True)) == SITE_AND_CONSUMER, LIMIT, pause=0.3)
         wait_for(lambda: "sign-up" in said_by_now(tmp_path), LIMIT)
         family = demo.children(recursive=True)
         demo.send_signal(signal.SIGINT)
@@ -128,7 +128,7 @@ def runs_a_server(process):
 def test_stopping_the_losses_leaves_no_process_behind():
     losses = with_one_step(1, "losses", "--signups=2", "--runs=1")
     with psutil.Popen(losses, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
-        wait_for(lambda: runs_a_server(run), LIMIT)
+        wait_for(lambda: runs_a_server(run), LIMIT, pause=0.3)
         family = run.children(recursive=True)
         run.terminate()
         _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)

@@ -52,7 +52,7 @@ assert not DBTaskResult.objects.exists()
 """
 
 # All tests in one worker of pytest-xdist, or several would make the environment at once.
-pytestmark = pytest.mark.xdist_group("django_tasks")
+pytestmark = [pytest.mark.xdist_group("django_tasks"), pytest.mark.usefixtures("with_all_packages")]
 
 
 def newer_python():

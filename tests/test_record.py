@@ -259,7 +259,7 @@ def test_stopping_leaves_the_old_data_and_no_process(tmp_path, number):
     (tmp_path / "recorded.json").write_text(json.dumps(old), encoding="utf-8")
     arguments = command("record", f"--into={tmp_path}", "--only", "web")
     with psutil.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
-        wait_for(lambda: runs_a_server(run), LIMIT)
+        wait_for(lambda: runs_a_server(run), LIMIT, pause=0.3)
         family = run.children(recursive=True)
         run.send_signal(number)
         _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)

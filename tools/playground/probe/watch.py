@@ -13,6 +13,7 @@ from django.db.backends.signals import connection_created
 
 HELD = 1.5  # seconds that what leaves is held at most: far longer than a page takes
 THREAD_SECONDS = 2.0  # what a new thread may take until it shows what it does
+IDLE_SECONDS = 0.3  # after which a thread that has not moved has nothing to do
 
 
 class Bug(Exception):
@@ -102,6 +103,12 @@ class Watch:
     def new_threads(self):
         return [t for t in self.threads_at_work() if t not in self.threads_before]
 
+    def places(self):
+        """Return where in the code each of the project's threads is."""
+        frames = sys._current_frames()
+        found = {thread: frames.get(thread.ident) for thread in self.threads_at_work()}
+        return {thread: frame and (frame.f_code, frame.f_lasti) for thread, frame in found.items()}
+
     def threads_at_work(self):
         """Return the threads that the project has started, idle ones of a pool included."""
         return [
@@ -113,9 +120,14 @@ class Watch:
         ]
 
     def let_threads_show(self):
-        """Return when each thread started since the beginning has ended, or something has left."""
-        deadline = time.monotonic() + THREAD_SECONDS
-        while self.new_threads() and not self.departures and time.monotonic() < deadline:
+        """Return when something has left, or each new thread has ended and the others are idle."""
+        places, since = self.places(), time.monotonic()
+        deadline = since + THREAD_SECONDS
+        while places and not self.departures and (now := time.monotonic()) < deadline:
+            if (current := self.places()) != places:
+                places, since = current, now
+            elif not self.new_threads() and now - since > IDLE_SECONDS:
+                return
             time.sleep(0.005)
 
     def connected(self, connection, **kwargs):
