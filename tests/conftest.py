@@ -33,9 +33,10 @@ at_the_last_step = at(STEPS[-1])
 
 # Fixtures that start sites, run a slow command or import for a second, for several tests.
 SHARED = {"built", "recording", "sites", "started_cluster", "started_outbox", "started_site"}
-SHARED |= {"started_step_4", "timing_log"}
-# What waits for seconds goes first, beside the steps' own tests, which don't.
-FIRST = ["test_record", "test_cluster", "test_tasks", "test_durability", "test_outages"]
+SHARED |= {"started_step_4", "timing_log", "tool"}
+# What takes long goes first. Most of it waits, and leaves the processor to the steps' own tests.
+FIRST = ["test_record", "test_cluster", "test_environment", "test_tasks", "test_durability"]
+FIRST += ["test_outages"]
 LIMIT = 90  # seconds, for what never happens
 # A sign-up's hash takes as long as the rest of it.
 LIGHT = {"DJANGO_SETTINGS_MODULE": "light_settings", "PYTHONPATH": python_path(ROOT / "tests")}

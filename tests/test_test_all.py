@@ -129,9 +129,11 @@ def run_with_second_try(folder, text, covered=()):
     options = [*plugins, *test_all.ROOT_OPTIONS, "--numprocesses=1"]  # half a second each
     again = [*plugins, *test_all.ROOT_AGAIN]
     session = test_all.Session("it", folder, options, covered, again)
-    path = python_path(ROOT / "tests" / "startup")
-    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path}
-    return test_all.run([session], os.environ | alone)
+    # Not what says that this process is a worker of pytest-xdist itself.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
+    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment |= {"PYTHONPATH": python_path(ROOT / "tests" / "startup")}
+    return test_all.run([session], environment)
 
 
 def test_what_fails_twice_has_failed(tmp_path, capfd):
