@@ -2,18 +2,21 @@
 
 import json
 import shutil
+import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event
 
+import psutil
 import pytest
 import requests
 
 from tools.catalogue import BY_NUMBER, ROOT, STEPS
 from tools.manage import databases, new_database, schema_of
 from tools.playground.project import LEFT_OUT, PORT
-from tools.processes import StartError, has_ended
+from tools.processes import StartError, has_ended, kill, start
 from tools.race import RaceHandler, Races
 from tools.sites import running_site
 from tools.visitor import Visitor
@@ -43,6 +46,24 @@ def test_processes_of_a_test_run_share_new_databases(tmp_path, monkeypatch):
     monkeypatch.delitem(databases, schema, raising=False)
     assert new_database(STEPS[1]) == b"made by another process"
     del databases[schema]
+
+
+def test_signal_that_comes_while_a_process_starts_leaves_none_behind(tmp_path, monkeypatch):
+    started = []
+
+    class Signalled(psutil.Popen):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            started.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(psutil, "Popen", Signalled)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log")
+        assert has_ended(started[0])
+    finally:
+        kill(started[0])
 
 
 def test_killed_server_is_started_again_at_the_same_address_and_stays_stopped_in_the_end(

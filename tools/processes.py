@@ -4,7 +4,9 @@ import os
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -69,16 +71,19 @@ def start(command, log_path, **options):
 
     It gets a process group of its own, so that Ctrl-C in the terminal reaches only us.
     """
-    with log_path.open("ab") as log:
-        return psutil.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            **options,
-        )
+    started = []
+    try:
+        # Signals raise their exceptions in the main thread, and could do so before Popen returns.
+        with log_path.open("ab") as log, ThreadPoolExecutor(1) as thread:
+            options |= {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+            options["creationflags"] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+            popen = partial(psutil.Popen, command, start_new_session=True, **options)
+            thread.submit(lambda: started.append(popen())).result()
+    except (KeyboardInterrupt, SystemExit):
+        for process in started:
+            stop(process)
+        raise
+    return started[0]
 
 
 @contextmanager
