@@ -73,6 +73,20 @@ def copied(stage, parent):
     return shutil.copytree(BY_NUMBER[stage].folder, folder, ignore=left_out)
 
 
+@pytest.mark.parametrize(
+    "mistakes", copies(), ids=lambda mistakes: " and ".join(mistake.name for mistake in mistakes)
+)
+def test_mistake_is_told(mistakes, tmp_path):
+    [stage] = {mistake.stage for mistake in mistakes}
+    folder = copied(stage, tmp_path)
+    for mistake in mistakes:
+        mistake.write(folder)
+    with Evidence(Project(folder, stage)) as seen:
+        for mistake in mistakes:
+            [task] = chosen(stage, mistake.task)
+            assert mistake.says in task.judge(seen)
+
+
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_step_fails_the_next_stage_and_passes_its_own_drawn_as_recorded(step):
     stage = step.number
@@ -95,20 +109,6 @@ def test_another_way_to_do_it_passes(variant, tmp_path):
     variant.write(folder)
     with Evidence(Project(folder, variant.stage)) as seen:
         assert set(messages(seen, variant.stage).values()) == {""}
-
-
-@pytest.mark.parametrize(
-    "mistakes", copies(), ids=lambda mistakes: " and ".join(mistake.name for mistake in mistakes)
-)
-def test_mistake_is_told(mistakes, tmp_path):
-    [stage] = {mistake.stage for mistake in mistakes}
-    folder = copied(stage, tmp_path)
-    for mistake in mistakes:
-        mistake.write(folder)
-    with Evidence(Project(folder, stage)) as seen:
-        for mistake in mistakes:
-            [task] = chosen(stage, mistake.task)
-            assert mistake.says in task.judge(seen)
 
 
 def test_each_task_has_three_other_ways_and_three_mistakes():

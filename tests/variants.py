@@ -1350,8 +1350,9 @@ TOGETHER = [
 
 
 def copies():
-    """Return the mistakes in groups, each to be made in one copy."""
+    """Return the mistakes in groups, each to be made in one copy; those that take longest first."""
     grouped = {name for names in TOGETHER for name in names}
     alone = [(variant.name,) for variant in MISTAKES if variant.name not in grouped]
     by_name = {variant.name: variant for variant in MISTAKES}
-    return [[by_name[name] for name in names] for names in [*TOGETHER, *alone]]
+    groups = [[by_name[name] for name in names] for names in [*TOGETHER, *alone]]
+    return sorted(groups, key=lambda group: group[0].stage, reverse=True)

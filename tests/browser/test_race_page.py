@@ -18,16 +18,8 @@ from tools.race.drawing import drawing
 from tools.visitor import Visitor
 from tools.web import listen, serve
 
-from .test_browser import (  # noqa: F401 - fixtures, too
-    PHONE,
-    axe_violations,
-    browser,
-    context_with,
-    expect_done,
-    open_page,
-    sign_up,
-)
-from .test_lane import BACK, CONSUMER, NEW_CONSUMER, SAVED, cut, lane_of, work
+from ..test_lane import BACK, CONSUMER, NEW_CONSUMER, SAVED, cut, lane_of, work
+from .test_pages import PHONE, axe_violations, expect_done, sign_up
 
 REQUEST = ["receive form", "hash password", "save user", "create profile"]
 MAIL = ["fetch joke", "send mail"]
@@ -45,7 +37,7 @@ pytestmark = pytest.mark.xdist_group("sites")
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_sign_up_shows_picture_and_timeline(step, sites, standins, open_page, picture):  # noqa: F811
+def test_sign_up_shows_picture_and_timeline(step, sites, standins, open_page, picture):
     site = sites[step]
     page = open_page(f"{site.url}/signup/")
     visitor = Visitor(site.url, f"grace-{step.number}")
@@ -112,7 +104,7 @@ def race_with_kills():
     return race | {"lanes": [drawing(lane) for lane in lanes]}
 
 
-def test_five_lanes_with_kills_fit_and_are_accessible(races, url, open_page):  # noqa: F811
+def test_five_lanes_with_kills_fit_and_are_accessible(races, url, open_page):
     races.race = SimpleNamespace(json=race_with_kills(), is_over=True)
     page = open_page(url)
     expect(page.get_by_role("status").first).to_contain_text(
@@ -131,7 +123,7 @@ def test_five_lanes_with_kills_fit_and_are_accessible(races, url, open_page):  #
             assert last["y"] + last["height"] <= viewport["height"]
 
 
-def test_kill_button_kills_and_says_so(races, url, open_page):  # noqa: F811
+def test_kill_button_kills_and_says_so(races, url, open_page):
     page = open_page(url)
     names = [button.get_attribute("aria-label") for button in page.locator(".kill").all()]
     assert names[2:4] == ["Kill step 3's server", "Kill step 4's worker"]
@@ -145,7 +137,7 @@ def test_kill_button_kills_and_says_so(races, url, open_page):  # noqa: F811
     assert site.calls == ["kill", "start again"]
 
 
-def test_audience_sees_the_switches_and_can_not_turn_them(url, open_page, monkeypatch):  # noqa: F811
+def test_audience_sees_the_switches_and_can_not_turn_them(url, open_page, monkeypatch):
     monkeypatch.setattr(RaceHandler, "is_instructors", False)
     page = open_page(url)
     expect(page.get_by_text("The instructor starts the races")).to_be_visible()

@@ -1,22 +1,18 @@
 """What a visitor sees and does in a real browser: the pages that all steps share."""
 
-import os
 import re
-from contextlib import ExitStack
-from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tools import slides
-from tools.browser import NoBrowser, open_browser
 from tools.catalogue import STEPS
 from tools.sites import running_site
 from tools.test_all import files, same
 from tools.visitor import PASSWORD, Visitor
 
-from .conftest import LIGHT, VisitedSite, wait_for
+from ..conftest import LIGHT, VisitedSite, wait_for
 
 PHONE = {"width": 390, "height": 844}  # pixels
 # Of a slide: what is wider or higher than its place, and what is too small to be read from afar.
@@ -33,76 +29,8 @@ PAGES = ["accounts/forms.py", "accounts/static", "accounts/templates", "timing"]
 ABOUT_THE_STEP = "accounts/templates/accounts/_step.html"
 UNDONE = """SELECT count(*) FROM accounts_profile
     WHERE welcome_sent_at IS NULL OR picture != '' AND thumbnail = ''"""
-# In one worker of pytest-xdist, with one browser and one site.
-pytestmark = pytest.mark.xdist_group("browser")
-expect.set_options(timeout=30_000)  # a limit for what never happens, not a speed that is tested
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        with open_browser() as browser:
-            yield browser
-    except NoBrowser as problem:
-        if "CI" in os.environ:
-            raise
-        pytest.skip(str(problem))
-
-
-@pytest.fixture(scope="module")
-def context_with(browser):
-    """A function that returns the browser's context with such options, without any cookies.
-
-    The tests share them, and a page of each stays open: a new window takes a second of CPU time.
-    """
-    contexts = {}
-
-    def context_with(**options):
-        key = repr(options)
-        if key not in contexts:
-            contexts[key] = browser.new_context(**options)
-            contexts[key].new_page()
-        contexts[key].clear_cookies()
-        return contexts[key]
-
-    return context_with
-
-
-@pytest.fixture
-def open_page(browser, context_with):
-    """Open pages; the test fails when one logs an error or asks anybody but this machine."""
-    complaints = []
-    with ExitStack() as pages:
-
-        def open_page(url, visitor=None, alone=False, **options):
-            """Open an address, as a visitor who is logged in or as a stranger.
-
-            `alone`: in a context that no other test gets, to change its clock, for example.
-            """
-            if alone:
-                context = pages.enter_context(browser.new_context(**options))
-            else:
-                context = context_with(**options)
-            if visitor:
-                cookies = visitor.session.cookies.items()
-                context.add_cookies([{"name": n, "value": v, "url": url} for n, v in cookies])
-            page = pages.enter_context(context.new_page())
-            page.on("request", lambda request: complain_of_request(request.url))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("console", complain_of_message)
-            page.goto(url)
-            return page
-
-        def complain_of_request(url):
-            if not url.startswith("data:") and urlsplit(url).hostname != "127.0.0.1":
-                complaints.append(url)
-
-        def complain_of_message(message):
-            if message.type in ("error", "warning"):
-                complaints.append(message.text)
-
-        yield open_page
-    assert complaints == []
+# In one worker of pytest-xdist, with one browser.
+pytestmark = pytest.mark.xdist_group("sites")
 
 
 @pytest.fixture(scope="module")
