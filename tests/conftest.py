@@ -35,7 +35,7 @@ at_the_last_step = at(STEPS[-1])
 SHARED = {"built", "recording", "sites", "started_cluster", "started_outbox", "started_site"}
 SHARED |= {"started_step_4", "timing_log", "tool"}
 # What takes long goes first. Most of it waits, and leaves the processor to the steps' own tests.
-FIRST = ["test_record", "test_cluster", "test_tasks", "test_environment", "test_durability"]
+FIRST = ["test_record", "test_cluster", "test_environment", "test_tasks", "test_durability"]
 FIRST += ["test_outages"]
 LIMIT = 90  # seconds, for what never happens
 # A sign-up's hash takes as long as the rest of it.
@@ -108,7 +108,7 @@ def pytest_runtest_makereport(item):
     return report
 
 
-def wait_for(condition, seconds=60, pause=0.05):
+def wait_for(condition, seconds=60, pause=0.1):
     """Return the first true value of the condition; fail when there is none in so many seconds.
 
     That is a limit for what never happens, not a speed that is tested. Each look costs something:

@@ -235,9 +235,7 @@ def upload(site, name, content):
     files = {"picture": (name, content)}
     if all_or_nothing(site, before, submit(visitor, form_fields(visitor), files=files)) is None:
         return
-    home = wait_for(
-        lambda: re.search(r'data-picture="(none|done|failed)"', visitor.get("/").text), pause=0.1
-    )
+    home = wait_for(lambda: re.search(r'data-picture="(none|done|failed)"', visitor.get("/").text))
     assert bool(name) == (home[1] != "none")
     thumbnail = visitor.get("/thumbnail/")
     assert thumbnail.ok == (home[1] == "done")

