@@ -16,9 +16,9 @@ from .arguments import parse
 from .catalogue import ROOT, STEPS
 from .processes import python_path, running
 
-# Most of the root's tests wait for processes: five workers keep two cores busy. A group of tests
+# Most of the root's tests wait for processes: six workers keep two cores busy. A group of tests
 # that share sites stays in one worker (xdist_group).
-ROOT_OPTIONS = ["-pfrozen", "--numprocesses=5", "--dist=loadgroup", "--no-loadscope-reorder"]
+ROOT_OPTIONS = ["-pfrozen", "--numprocesses=6", "--dist=loadgroup", "--no-loadscope-reorder"]
 # What failed is tried once more, alone: a machine that is kept busy may be the reason. At the root
 # in a worker again, because pytest-xdist puts a test's group into its name.
 AGAIN = ["--last-failed", "--last-failed-no-failures=none"]
