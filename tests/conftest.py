@@ -4,12 +4,13 @@ import signal
 import sqlite3
 import time
 from contextlib import closing, contextmanager
+from threading import Thread
 from uuid import uuid4
 
 import pytest
 
 from tools.catalogue import ROOT, STEPS
-from tools.manage import manage
+from tools.manage import manage, new_database
 from tools.processes import family, has_ended, python_path, running, wait_until
 from tools.sites import Site, running_site, running_sites, words
 from tools.standins import Standins
@@ -52,6 +53,12 @@ def pytest_configure(config):
     """
     if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
         os.environ["WITHOUT_PACKAGES"] = "django_tasks psycopg redis"
+
+
+def pytest_sessionstart(session):
+    """Make the steps' new databases once for all workers, while these collect the tests."""
+    if "NEW_DATABASES" in os.environ and not hasattr(session.config, "workerinput"):
+        Thread(target=lambda: list(map(new_database, STEPS)), daemon=True).start()
 
 
 @pytest.hookimpl(wrapper=True)  # so that pytest-xdist, inside, finds the groups

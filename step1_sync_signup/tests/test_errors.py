@@ -6,7 +6,7 @@ from django.urls import reverse
 from accounts.models import User
 from config.hashers import Argon2idPasswordHasher
 
-from .factories import PASSWORD, picture_content, sign_up_data, upload
+from .factories import PASSWORD, sign_up_data, upload
 
 
 def fail(*args, **kwargs):
@@ -25,10 +25,10 @@ def fail(*args, **kwargs):
 @pytest.mark.django_db
 def test_error_page_shows_no_password(client, settings, monkeypatch, owner, name, broken):
     settings.DEBUG = True
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 0  # the picture goes by way of a temporary file
     client.raise_request_exception = False
     monkeypatch.setattr(owner, name, broken)
-    picture = upload(picture_content() + bytes(3_000_000))  # goes by way of a temporary file
-    response = client.post(reverse("sign_up"), sign_up_data() | {"picture": picture})
+    response = client.post(reverse("sign_up"), sign_up_data() | {"picture": upload()})
     assert response.status_code == 500
     page = response.content.decode()
     assert "DEFAULT_EXCEPTION_REPORTER_FILTER" in page  # it is the page that DEBUG shows
