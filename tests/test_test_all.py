@@ -181,6 +181,12 @@ def test_file_that_no_test_imports_fails_its_session_unless_it_need_not_be_cover
     assert run_with_second_try(tmp_path, text, covered) != []
 
 
+def test_lines_of_which_nothing_was_written_are_not_taken_for_run(tmp_path):
+    session = test_all.Session("it", tmp_path, [], covered=[Path("package", "module.py")])
+    session.coverage = tmp_path / "it.json"
+    assert session.gaps() == ["SlipCover has not written which lines the tests ran."]
+
+
 def test_each_session_has_its_second_try():
     assert all(session.again for session in test_all.everything())
 

@@ -87,14 +87,18 @@ class Session:
         options = [f"--source={','.join(folders)}", f"--omit={names}", "--json"]
         return ["-m", "slipcover", *options, f"--out={self.coverage}"]
 
-    def lines_not_run(self):
-        """Return the numbers of the lines to cover that no test has run, by file."""
+    def gaps(self):
+        """Return what to say of each covered file with lines that no test has run."""
+        if not self.covered:
+            return []
         if not self.coverage.exists():
-            return {}
+            return ["SlipCover has not written which lines the tests ran."]
         files = json.loads(self.coverage.read_text(encoding="utf-8"))["files"]
-        return {
-            name: file["missing_lines"] for name, file in files.items() if file["missing_lines"]
-        }
+        return [
+            f"No test runs {name}, lines {str(lines)[1:-1]}"
+            for name, file in files.items()
+            if (lines := file["missing_lines"])
+        ]
 
     def output(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -115,7 +119,7 @@ class Session:
             int(suite.get(name)) for name in ["tests", "failures", "errors", "skipped"]
         )
         failed = failures + errors
-        if (self.process.returncode or self.lines_not_run()) and not failed:
+        if (self.process.returncode or self.gaps()) and not failed:
             failed = 1
             tests += 1
         return {"passed": tests - failed - skipped, "failed": failed, "skipped": skipped}
@@ -224,15 +228,13 @@ def run(sessions, environment):
                 counts = session.counts()
                 for outcome, count in counts.items():
                     totals[outcome] += count
-                said, not_run = session.output(), session.lines_not_run()
-                if not session.process.returncode and not not_run:
+                said, gaps = session.output(), session.gaps()
+                if not session.process.returncode and not gaps:
                     [*_, last] = re.findall(r"^.*\b(?:passed|skipped)\b.*$", said, re.MULTILINE)
                     print(f"{session.name}: {last}", flush=True)
                     continue
-                print(f"\n{session.name}\n{said}", flush=True)
-                for name, lines in not_run.items():
-                    print(f"No test runs {name}, lines {str(lines)[1:-1]}", flush=True)
-                if session.process.returncode == TESTS_FAILED and session.again and not not_run:
+                print("", session.name, said, *gaps, sep="\n", flush=True)
+                if session.process.returncode == TESTS_FAILED and session.again and not gaps:
                     totals["failed"] -= counts["failed"]
                     name = f"{session.name}, once more what failed"
                     waiting.append(Session(name, session.folder, session.again))
