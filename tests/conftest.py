@@ -3,6 +3,7 @@ import shutil
 import signal
 import sqlite3
 import time
+from compileall import compile_dir
 from contextlib import closing, contextmanager
 from threading import Thread
 from uuid import uuid4
@@ -56,9 +57,15 @@ def pytest_configure(config):
 
 
 def pytest_sessionstart(session):
-    """Make the steps' new databases once for all workers, while these collect the tests."""
+    """Let a run of all tests make once, while its workers collect them, what many would make."""
     if "NEW_DATABASES" in os.environ and not hasattr(session.config, "workerinput"):
-        Thread(target=lambda: list(map(new_database, STEPS)), daemon=True).start()
+        Thread(target=prepare_steps, daemon=True).start()
+
+
+def prepare_steps():
+    for step in STEPS:
+        compile_dir(step.folder, quiet=1)
+        new_database(step)
 
 
 @pytest.hookimpl(wrapper=True)  # so that pytest-xdist, inside, finds the groups

@@ -74,7 +74,7 @@ def environment():
         return
     if not PYTHON.exists():  # nobody made it by hand, as the README says
         subprocess.run([newer_python(), "-m", "venv", "--clear", VENV], check=True)
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--requirement", LOCK]
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--no-compile", "--requirement", LOCK]
     result = subprocess.run(pip, capture_output=True, encoding="utf-8")
     if result.returncode and not os.environ.get("CI"):
         pytest.skip(f"could not install Django 6.1: {result.stderr.splitlines()[-1]}")
