@@ -49,7 +49,9 @@ def send_in_english(user_id, language="English"):
 def queue_with_a_waiting_task(tmp_path):
     """A queue's file; the task in it was queued by the code before a deployment."""
     path = tmp_path / "huey.sqlite3"
-    deployed(path, send_to)(7)
+    task = deployed(path, send_to)
+    task(7)
+    task.huey.storage.close()
     return path
 
 
@@ -66,6 +68,7 @@ def run_waiting(task):
     except HueyException as error:
         result = error
     assert task.huey.pending_count() == 0
+    task.huey.storage.close()
     return result
 
 
