@@ -9,18 +9,20 @@ import subprocess
 import sys
 from collections import Counter
 
+import nbformat
 import psutil
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools.catalogue import ROOT, STEPS
+from tools.notebooks import executed, main, notebooks, tidy, update
 
 from .conftest import wait_for
 from .test_commands import LIMIT, posix_only
 
 DATA = ROOT / "notebooks" / "data"
 RECORDED = json.loads((DATA / "recorded.json").read_text(encoding="utf-8"))
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-by_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+by_notebook = pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 # In the background, where a shell lets a process ignore Ctrl-C.
 UPDATE = """
 import signal
@@ -46,46 +48,30 @@ OF_THE_MACHINE = re.compile(
 
 
 def read(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def write(path, *cells):
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    path.write_text(json.dumps(notebook), encoding="utf-8", newline="\n")
-
-
-def code_cell(number, source):
-    cell = {"cell_type": "code", "id": f"code-{number}", "source": source}
-    return cell | {"execution_count": None, "metadata": {}, "outputs": []}
+    return nbformat.read(path, as_version=4)
 
 
 def code_cells(notebook):
-    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-
-
-def source(cell):
-    return "".join(cell["source"])  # a list of lines in a notebook's file
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def texts(notebook):
     """Return each code cell's outputs, but not the pictures, which hang on the machine's fonts."""
     return [
-        [text for output in cell["outputs"] for text in shown(output)]
-        for cell in code_cells(notebook)
+        [text for output in cell.outputs for text in shown(output)] for cell in code_cells(notebook)
     ]
 
 
 def shown(output):
-    if output["output_type"] == "stream":
-        return ["".join(output["text"])]
-    texts = [text for kind, text in output["data"].items() if kind in ("text/plain", "text/html")]
-    return list(map("".join, texts))
+    if output.output_type == "stream":
+        return [output.text]
+    return [text for kind, text in output.data.items() if kind in ("text/plain", "text/html")]
 
 
 @by_notebook
 def test_cells_were_executed_in_order(path):
     cells = code_cells(read(path))
-    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
 
 
 @by_notebook
@@ -106,7 +92,7 @@ def test_every_assertion_fails_with_a_sentence(path):
 
 
 def parsed(cell):
-    return compile(source(cell), "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
+    return compile(cell.source, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
 
 
 @by_notebook
@@ -116,7 +102,7 @@ def test_outputs_say_nothing_of_the_machine(path):
 
 @by_notebook
 def test_every_link_leads_to_a_file(path):
-    text = "".join(source(cell) for cell in read(path)["cells"] if cell["cell_type"] == "markdown")
+    text = "".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
     links = [link for link in re.findall(r"\]\((.*?)\)", text) if "://" not in link]
     assert [link for link in links if not (path.parent / link).exists()] == []
 
@@ -152,14 +138,6 @@ def test_recorded_sign_ups_are_those_of_the_readmes_table():
         if record["event"] == "sign-up":
             pages[record["step"]].append(record["elapsed"])
     assert pages == {step.name: demo["steps"][step.name]["page_seconds"] for step in STEPS}
-
-
-@pytest.fixture(scope="session")
-def tool():
-    """The command, whose packages take a second to import: not in each worker of a run."""
-    from tools import notebooks
-
-    return notebooks
 
 
 @pytest.fixture
@@ -207,12 +185,12 @@ get_ipython().display_formatter.active_types = get_ipython().display_formatter.f
 """
 
 
-def test_outputs_are_those_of_today_and_the_same_from_own_logs(tool, own_logs):
+def test_outputs_are_those_of_today_and_the_same_from_own_logs(own_logs):
     """A notebook that reads own logs, if its first cell says so, runs once more with them."""
     sources, expected = [FIRST], [[]]
-    for path in NOTEBOOKS:
+    for path in notebooks():
         notebook = read(path)
-        first, *others = map(source, code_cells(notebook))
+        first, *others = [cell.source for cell in code_cells(notebook)]
         sources += [NEXT, first, *others]
         expected += [[], *texts(notebook)]
         if "OWN" in first:
@@ -220,31 +198,31 @@ def test_outputs_are_those_of_today_and_the_same_from_own_logs(tool, own_logs):
             sources += [WITH_OWN_LOGS, first.replace("OWN = False", "OWN = True"), *others, WITHOUT]
             expected += [[], *texts(notebook), []]
     together = own_logs / "together.ipynb"
-    write(together, *(code_cell(number, text) for number, text in enumerate(sources)))
-    assert texts(tool.executed(together)) == expected, "run: workshop.py notebooks --update"
+    nbformat.write(new_notebook(cells=list(map(new_code_cell, sources))), together)
+    assert texts(executed(together)) == expected, "run: workshop.py notebooks --update"
 
 
 @by_notebook
-def test_is_tidy(tool, path):
-    tidy = tool.tidy(tool.nbformat.read(path, as_version=4))
-    assert tidy.encode() == path.read_bytes(), "run: workshop.py notebooks --update"
+def test_is_tidy(path):
+    assert tidy(read(path)).encode() == path.read_bytes(), "run: workshop.py notebooks --update"
 
 
 @pytest.fixture
 def write_notebook(tmp_path):
     """A function that writes a notebook with these code cells, and returns its path."""
 
-    def write_notebook(*sources):
-        title = {"cell_type": "markdown", "id": "title", "source": "# Ünïcode", "metadata": {}}
+    def write(*sources):
+        cells = [new_code_cell(source, id=f"code-{n}") for n, source in enumerate(sources)]
+        notebook = new_notebook(cells=[new_markdown_cell("# Ünïcode", id="title"), *cells])
         path = tmp_path / "01_generated.ipynb"
-        write(path, title, *(code_cell(number, text) for number, text in enumerate(sources)))
+        path.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
         return path
 
-    return write_notebook
+    return write
 
 
 def test_update_runs_this_python_in_the_folder_and_writes_the_same_each_time(
-    tool, write_notebook, capsys
+    write_notebook, capsys
 ):
     path = write_notebook(
         "print('a', flush=True)\nprint('ü')",
@@ -252,9 +230,9 @@ def test_update_runs_this_python_in_the_folder_and_writes_the_same_each_time(
         "{'text': 1}",
         "import matplotlib.pyplot as plt\n\nplt.plot([1, 2]);",
     )
-    assert tool.update([path]) == 0
+    assert update([path]) == 0
     once = path.read_bytes()
-    assert tool.update([path]) == 0
+    assert update([path]) == 0
     assert path.read_bytes() == once
     assert capsys.readouterr().out.splitlines() == [
         "01_generated.ipynb: executing, rewritten",
@@ -265,13 +243,13 @@ def test_update_runs_this_python_in_the_folder_and_writes_the_same_each_time(
     notebook = read(path)
     here = f"{sys.prefix}\n{path.parent}\n"
     assert texts(notebook)[:3] == [["a\nü\n"], [here], ["{'text': 1}"]]
-    assert code_cells(notebook)[3]["outputs"][0]["data"]["image/png"]
-    assert notebook["metadata"]["language_info"] == {"name": "python"}
-    assert [cell["id"] for cell in notebook["cells"]] == ["title", *(f"code-{n}" for n in range(4))]
+    assert code_cells(notebook)[3].outputs[0].data["image/png"]
+    assert notebook.metadata.language_info == {"name": "python"}
+    assert [cell.id for cell in notebook.cells] == ["title", *(f"code-{n}" for n in range(4))]
 
 
 @pytest.mark.parametrize(
-    ("code", "problem"),
+    ("source", "problem"),
     [
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("import warnings\n\nwarnings.warn('out of date', DeprecationWarning)", "out of date"),
@@ -280,19 +258,19 @@ def test_update_runs_this_python_in_the_folder_and_writes_the_same_each_time(
     ],
     ids=["raises", "warns to standard error", "can't be shown", "ends the kernel"],
 )
-def test_failing_notebook_is_said_and_not_rewritten(tool, write_notebook, capsys, code, problem):
-    path = write_notebook("1 + 1", code, "print('not reached')")
+def test_failing_notebook_is_said_and_not_rewritten(write_notebook, capsys, source, problem):
+    path = write_notebook("1 + 1", source, "print('not reached')")
     before = path.read_bytes()
-    assert tool.update([path]) == 1
+    assert update([path]) == 1
     said = capsys.readouterr().out
     assert "01_generated.ipynb, cell [2]" in said
     assert problem in said
     assert path.read_bytes() == before
 
 
-def test_number_that_no_notebook_has_is_refused(tool, capsys):
+def test_number_that_no_notebook_has_is_refused(capsys):
     with pytest.raises(SystemExit) as stopped:
-        tool.main(["--update", "99"])
+        main(["--update", "99"])
     assert stopped.value.code == 2
     assert "invalid choice: '99'" in capsys.readouterr().err
 
