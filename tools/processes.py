@@ -6,7 +6,6 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -72,13 +71,23 @@ def start(command, log_path, **options):
     It gets a process group of its own, so that Ctrl-C in the terminal reaches only us.
     """
     started = []
+
+    def popen():
+        process = psutil.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            **options,
+        )
+        started.append(process)
+
     try:
         # Signals raise their exceptions in the main thread, and could do so before Popen returns.
         with log_path.open("ab") as log, ThreadPoolExecutor(1) as thread:
-            options |= {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
-            options["creationflags"] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-            popen = partial(psutil.Popen, command, start_new_session=True, **options)
-            thread.submit(lambda: started.append(popen())).result()
+            thread.submit(popen).result()
     except (KeyboardInterrupt, SystemExit):
         for process in started:
             stop(process)
