@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from timing.records import read
+from timing.sign_up import lane_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "notebooks" / "data"
 STEPS = sorted(path.name for path in ROOT.glob("step[1-9]_*"))
-STYLE = ROOT / "step1_sync_signup" / "timing" / "static" / "timing" / "timeline.css"
+STYLE = ROOT / "kit" / "timing" / "static" / "timing" / "timeline.css"
 # One colour for each piece of work, from the style sheet of the page's timeline.
 _, RULES = STYLE.read_text(encoding="utf-8").split("One colour for each piece of work")
 COLOURS = {
@@ -45,7 +47,7 @@ def load(run, own=False, steps=None, interrupted=False):
     and what `elapsed` is missing (NaN).
     """
     paths = ROOT.glob("step*/var/timings.*.jsonl*") if own else [DATA / f"{run}.jsonl"]
-    records = [record for path in sorted(paths) for record in read(path)]
+    records = [record for path in sorted(paths) for record in read(path)[0]]
     records = [record for record in records if record["end"] or interrupted]
     if missing := set(steps or []).difference(record["step"] for record in records):
         raise FileNotFoundError(f"No timing logs of {', '.join(sorted(missing))}: sign up there.")
@@ -70,21 +72,13 @@ def losses():
     return pd.DataFrame(runs).groupby(["step", "way"], sort=False).agg(["min", "max"])
 
 
-def read(path):
-    """Return the file's records, without a last one that is still being written."""
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.endswith("\n")]
-
-
 def join(records):
     """Return the records of all sign-ups whose request has ended, each with what it says of it."""
     requests = records[records["event"] == "sign-up"].drop_duplicates("sign_up")
     requests = requests.set_index("sign_up")[["start", "process", "threadName"]]
     log = records.join(requests.add_prefix("request_"), on="sign_up", how="inner")
-    same_process = log["process"] == log["request_process"]
-    same_thread = same_process & (log["threadName"] == log["request_threadName"])
-    lane = ("thread " + log["threadName"]).mask(same_thread, "request")
-    log["lane"] = lane.where(same_process, "worker process, " + log["threadName"])
+    by_sign_up = requests.to_dict("index")
+    log["lane"] = [lane_of(r, by_sign_up[r["sign_up"]]) for r in log.to_dict("records")]
     log["began"] = log["start"] - log["request_start"]
     log["ended"] = log["end"] - log["request_start"]
     return log.sort_values("start", ignore_index=True)

@@ -183,7 +183,7 @@ def test_run_production_is_like_a_public_site_without_its_https(base_port):
         visitor = Visitor(url, f"ada-{uuid4().hex[:8]}")  # whose name no run before has taken
         assert visitor.sign_up().headers["Location"] == "/"
         assert visitor.username in visitor.get("/").text
-        assert visitor.get("/static/accounts/style.css").ok
+        assert visitor.get("/static/timing/style.css").ok
         assert "DEBUG" not in visitor.get("/nowhere/").text
 
 

@@ -13,9 +13,9 @@ from random import Random
 import pytest
 import requests
 from PIL import Image
+from timing.sign_up import SignUp
 
 from tools.standins import JOKES
-from tools.timings import SignUp
 from tools.visitor import PASSWORD, Visitor, make_picture
 
 from .conftest import at_both_ends, at_the_last_step, wait_for

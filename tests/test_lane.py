@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import requests
+from timing.sign_up import SignUp
 from urllib3.exceptions import ProtocolError
 
 from tools.catalogue import BY_NUMBER
@@ -12,7 +13,6 @@ from tools.processes import StartError
 from tools.race.drawing import drawing
 from tools.race.kill import Kill
 from tools.race.lane import Lane
-from tools.timings import SignUp
 
 SERVER, CONSUMER, NEW_CONSUMER = 10, 20, 15  # process ids
 CUT = "the connection was cut: the visitor got no answer"

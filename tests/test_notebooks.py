@@ -145,7 +145,7 @@ def own_logs(tmp_path):
     """A copy of notebooks/ beside steps whose var/ folders hold the recorded sign-ups."""
     folder = tmp_path / "notebooks"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("*.ipynb", "__*"))
-    colours = f"{STEPS[0].name}/timing/static"  # timing_log.py reads them
+    colours = "kit/timing/static"  # timing_log.py reads them
     shutil.copytree(ROOT / colours, tmp_path / colours)
     recorded = folder / "data" / "one_at_a_time.jsonl"
     lines = recorded.read_text(encoding="utf-8").splitlines(keepends=True)

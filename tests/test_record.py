@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from rich.console import Console
+from timing.sign_up import SignUp
 
 import tools.record
 from tools.catalogue import ROOT, STEPS
@@ -22,7 +23,6 @@ from tools.recording import Recording
 from tools.runs import SEED
 from tools.runs_of_pictures import PICTURES
 from tools.standins import Standins
-from tools.timings import SignUp
 from tools.visitor import SignUpRefused
 
 from .conftest import wait_for

@@ -1,6 +1,5 @@
 """The whole run leaves no test out whose code differs, and says what it ran and how it went."""
 
-import ast
 import os
 import signal
 import subprocess
@@ -10,84 +9,17 @@ import psutil
 import pytest
 
 from tools import test_all
-from tools.catalogue import ROOT, STEPS, Step
+from tools.catalogue import ROOT
 from tools.processes import python_path
-from tools.test_all import ONCE, files, left_out, same, to_cover
 
 from .conftest import wait_for
 from .test_commands import LIMIT, command, posix_only
-
-FIRST, *LATER = STEPS
-CONFTEST = "tests/conftest.py"  # what it prepares, it prepares with the whole step
-
-
-def imported(step, name):
-    """Return which of the step's files a file imports."""
-    package, found = (step.folder / name).parent, set()
-    for node in ast.walk(ast.parse((step.folder / name).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            start = package if node.level == 1 else package.parent if node.level else step.folder
-            module = start.joinpath(*(node.module or "").split("."))
-            found |= {module, *(module / alias.name for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            found |= {step.folder.joinpath(*alias.name.split(".")) for alias in node.names}
-    paths = (path.with_name(f"{path.name}.py") for path in found)
-    return {path.relative_to(step.folder).as_posix() for path in paths if path.is_file()}
-
-
-@pytest.mark.parametrize("tests", ONCE)
-def test_all_that_decides_on_a_test_is_compared_before_it_is_left_out(tests):
-    step = next(step for step in STEPS if (step.folder / tests).is_file())
-    compared = [tests, *ONCE[tests]]
-    assert [name for name in compared if not (step.folder / name).is_file()] == []
-    code = [name for name in compared if name.endswith(".py") and name != CONFTEST]
-    assert {other for name in code for other in imported(step, name)} <= set(compared)
-
-
-def test_first_step_runs_all_of_its_tests():
-    assert left_out(FIRST, []) == []
-    assert set(files(FIRST, ["accounts/views.py", "timing/log.py"])) < set(to_cover(FIRST, []))
-
-
-@pytest.fixture
-def steps(tmp_path, monkeypatch):
-    """Two steps with the same files; the test of a module is in the list of those that run once."""
-
-    class Elsewhere(Step):
-        folder = property(lambda step: tmp_path / step.name)
-
-    steps = [Elsewhere(1, "step1", ""), Elsewhere(2, "step2", "")]
-    for step in steps:
-        for name in ["accounts/jokes.py", "accounts/views.py", "tests/test_jokes.py"]:
-            path = step.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(name, encoding="utf-8")
-    monkeypatch.setattr(test_all, "ONCE", {"tests/test_jokes.py": ["accounts"]})
-    return steps
-
-
-def test_test_of_the_same_code_runs_once(steps):
-    first, second = steps
-    assert left_out(second, [first]) == ["tests/test_jokes.py"]
-    assert to_cover(second, [first]) == []
-
-
-@pytest.mark.parametrize("name", ["accounts/jokes.py", "accounts/new.py", "tests/test_jokes.py"])
-def test_test_runs_in_each_step_that_differs(steps, name):
-    first, second = steps
-    (second.folder / name).write_text("another", encoding="utf-8")
-    assert left_out(second, [first]) == []
-    assert name.startswith("tests/") or to_cover(second, [first]) == [Path(name)]
-
-
-def test_what_no_step_has_is_not_the_same(steps):
-    assert not same("outbox", *steps)
-
 
 # The command, with sessions of its own
 
 PASSES = "def test_passes():\n    pass\n"
 FAILS = "def test_fails():\n    assert 'wanted' == 'got'\n"
+
 FAILS_ONCE = """
 from pathlib import Path
 import pytest

@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from timing.records import TimingLog
+from timing.sign_up import under_way
 
 from .arguments import parse
 from .catalogue import ROOT, STEPS
@@ -26,7 +28,6 @@ from .manage import manage_once, migrate, step_environment
 from .processes import StartError, check_port_is_free, family
 from .servers import ACCESS_KEY, BUCKET, LOOPBACK, SECRET_KEY, Consumer, Postgres, Redis, Store, Web
 from .sites import start_standins
-from .timings import TimingLog, under_way
 
 WEB_SERVERS, CONSUMERS = 2, 3
 HEALTH_TOKEN = "workshop"

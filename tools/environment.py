@@ -109,6 +109,7 @@ def prepare(locks, wheels=WHEELS):
     """Bring `.venv` to what `locks` pin; raise CannotPrepare or OSError."""
     wanted = hashes(locks)
     if wanted.items() <= read_stamp().items():
+        make_kit_importable()
         return
     VENV.mkdir(exist_ok=True)
     if any(VENV.iterdir()) and not GUARD.exists():  # somebody made it by hand
@@ -126,7 +127,18 @@ def prepare(locks, wheels=WHEELS):
             stamp = {"python": INTERPRETER}
             STAMP.write_text(json.dumps(stamp), encoding="utf-8")
         install([lock for lock in locks if stamp.get(lock) != wanted[lock]], wheels)
+        make_kit_importable()
         STAMP.write_text(json.dumps(stamp | wanted), encoding="utf-8")
+
+
+def make_kit_importable():
+    """Let `.venv`'s Python import the packages in kit/, with every edit of them.
+
+    The path is relative, because Python 3.11 and 3.12 read this file in the locale's encoding.
+    """
+    [packages] = VENV.glob("Lib/site-packages" if os.name == "nt" else "lib/*/site-packages")
+    path = Path(os.path.relpath(ROOT / "kit", packages)).as_posix()
+    (packages / "kit.pth").write_text(f"{path}\n", encoding="utf-8")
 
 
 def hashes(locks):

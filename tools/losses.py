@@ -15,6 +15,7 @@ from threading import Event, Lock
 import requests
 from rich.console import Console
 from rich.progress import track
+from timing.sign_up import under_way
 
 from .arguments import parse
 from .catalogue import STEPS
@@ -22,7 +23,6 @@ from .machine import machine_and_versions
 from .processes import StartError, family, has_ended
 from .sites import running_site
 from .standins import Standins
-from .timings import under_way
 from .visitor import Visitor, make_picture
 
 SIDE_BY_SIDE = 4  # runs; most of a run is waiting

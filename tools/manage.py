@@ -34,7 +34,7 @@ def step_environment(step, standins, var_dir=None, port=None, **variables):
             "DEBUG": "on",
             "VAR_DIR": str(var_dir or step.folder / "var"),
             "JOKE_API_URL": standins.joke_url,
-            "EMAIL_BACKEND": "config.mail.EmailBackend",
+            "EMAIL_BACKEND": "safeguards.mail.EmailBackend",
             "EMAIL_HOST": standins.smtp_host,
             "EMAIL_PORT": str(standins.smtp_port),
             "ALLOWED_HOSTS": ",".join(hosts),

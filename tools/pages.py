@@ -12,13 +12,14 @@ from .visitor import PASSWORD, Visitor, make_picture
 from .web import render
 
 NAME = "ada"
+KIT_PAGES = ["kit/timing/templates/timing/*", "kit/timing/static/timing/*"]
 STEP1, STEP4, STEP5 = (BY_NUMBER[number] for number in [1, 4, 5])
 
 
 def accounts(step, *names):
     """Return patterns for files of the step's app and for what all its pages show."""
-    common = ["static/accounts/style.css", *templates("base", "_step")]
-    return [f"{step.name}/accounts/{name}" for name in [*common, *names]]
+    common = templates("base")
+    return [*(f"{step.name}/accounts/{name}" for name in [*common, *names]), *KIT_PAGES]
 
 
 def templates(*names):
@@ -43,8 +44,7 @@ def profile(step):
     work = ["views.py", "models.py", "services.py"]
     work += [] if step.number == 1 else ["signals.py"]
     work += ["tasks.py"] if step.has_consumer else []
-    timing = [f"{step.name}/timing/{name}" for name in ["*.py", "templates/timing/*", "static/*/*"]]
-    return [*accounts(step, *work, *templates("profile")), *timing]
+    return [*accounts(step, *work, *templates("profile")), "kit/timing/*.py"]
 
 
 PROFILES = {f"step{step.number}_profile.png": profile(step) for step in STEPS}

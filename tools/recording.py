@@ -11,19 +11,19 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from rich.progress import track
+from timing.sign_up import SLOW_WORK
 
 from . import busy
 from .catalogue import ROOT
 from .processes import StartError, running, wait_until
 from .sites import running_site
-from .timings import SLOW_WORK
 from .visitor import PICTURE_SIZE, SignUpRefused, Visitor, make_picture
 from .web import POLL
 
 LIMIT = 300  # seconds that the work of a run's sign-ups may take
 WORKERS = 2  # as in the settings of steps 4 and 5
 RECORDED = "recorded.json"
-ARGON2ID = "config.hashers.Argon2idPasswordHasher"  # as in the steps' settings
+ARGON2ID = "safeguards.hashers.Argon2idPasswordHasher"  # as in the steps' settings
 
 
 class Recording:

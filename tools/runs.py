@@ -9,12 +9,14 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from timing.records import TimingLog, pieces_of_work
+from timing.sign_up import under_way
+
 from . import demo
 from .arguments import parse
 from .catalogue import BY_NUMBER, ROOT, STEPS
 from .processes import python_path
 from .recording import WORKERS, finished
-from .timings import TimingLog, pieces_of_work, under_way
 from .visitor import SignUpRefused
 
 SEED = 1  # of all that is random

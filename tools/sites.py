@@ -8,12 +8,12 @@ from threading import RLock
 from urllib.parse import urlsplit
 
 import requests
+from timing.records import TimingLog
 
 from .manage import manage, migrate, new_database, step_environment
 from .ports import free_port
 from .processes import StartError, check_port_is_free, kill, start, stop, wait_until
 from .standins import Standins
-from .timings import TimingLog
 from .web import LOOPBACK, reachable
 
 

@@ -18,8 +18,8 @@ PHONE = {"width": 390, "height": 844}
 RESIZE_SECONDS = 5  # simulated: long enough to take pictures meanwhile
 MARGIN = 16  # pixels below what is cropped
 # The style sheets of all pages, and of the pieces of work.
-STYLE = "step1_sync_signup/accounts/static/accounts/style.css"
-TIMELINE = "step1_sync_signup/timing/static/timing/timeline.css"
+STYLE = "kit/timing/static/timing/style.css"
+TIMELINE = "kit/timing/static/timing/timeline.css"
 takers = {}  # function: {picture's name: the files that it shows, as patterns from the root}
 
 

@@ -26,31 +26,14 @@ ROOT_AGAIN = ["--numprocesses=1", "--dist=loadgroup", *AGAIN]
 SESSIONS = 2  # at once: the root's, and the steps' one after the other
 POLL = 0.2  # seconds
 
-# What a step's own tests must run in full, as far as the step has it.
-COVERED = ["accounts", "outbox", "timing"]
-COVERED += ["config/errors.py", "config/hashers.py", "config/mail.py", "config/queue.py"]
-COVERED += ["config/uploads.py"]
+# What their own tests must run in full. What a sign-up's records mean, the race's tests prove.
+COVERED = ["accounts", "outbox"]
+COVERED_KIT = ["safeguards", "timing/log.py", "timing/middleware.py", "timing/records.py"]
+COVERED_KIT += ["timing/timeline.py"]
 # The plugins of pytest that a step's tests use. The others that are there take a second to import.
 PLUGINS = ["slipcover.pytest_plugin", "frozen"]  # the latter from tests/startup
 PLUGINS += ["pytest_django.plugin", "pytest_httpserver.pytest_plugin"]
 TESTS_FAILED = 1  # with this status pytest ends
-# Tests in a step, and all of the step's files that their outcome hangs on. While an earlier step
-# has the same, byte for byte, they would prove nothing new, and a run of everything leaves them
-# out. Only for tests that open no page and save no user: what these do hangs on the whole step.
-ONCE = {
-    "tests/test_jokes.py": [
-        "accounts/jokes.py",
-        "accounts/limits.py",
-        "config/settings.py",
-        "tests/conftest.py",
-    ],
-    "tests/test_limits.py": ["accounts/limits.py"],
-    "tests/test_mail.py": ["config/mail.py"],
-    "tests/test_bombs.py": ["accounts/bombs.py", "accounts/pictures.py", "tests/factories.py"],
-    "tests/test_pictures.py": ["accounts/bombs.py", "accounts/pictures.py", "tests/factories.py"],
-    "timing/tests/test_log.py": ["timing/log.py", "accounts/models.py", "config/settings.py"],
-    "timing/tests/test_timeline.py": ["timing/log.py", "timing/timeline.py", "accounts/models.py"],
-}
 
 
 @dataclass
@@ -150,8 +133,9 @@ def main(arguments=None):
 
 def everything():
     """Return the sessions of all tests, the longest first."""
-    steps = [step_session(step, STEPS[:place]) for place, step in enumerate(STEPS)]
-    return [Session("the whole", ROOT, ROOT_OPTIONS, again=ROOT_AGAIN), *steps]
+    steps = [step_session(step) for step in STEPS]
+    kit = own_session("kit", ROOT / "kit", COVERED_KIT)
+    return [Session("the whole", ROOT, ROOT_OPTIONS, again=ROOT_AGAIN), kit, *steps]
 
 
 def alone(step):
@@ -161,49 +145,26 @@ def alone(step):
     return session
 
 
-def step_session(step, earlier=()):
-    """Return the session of a step's tests, without those that an earlier step's have made good."""
-    plugins = ["--disable-plugin-autoload", *(f"-p{name}" for name in PLUGINS)]
-    options = [*plugins, *(f"--ignore={path}" for path in left_out(step, earlier))]
-    covered = to_cover(step, earlier)
-    return Session(step.name, step.folder, options, covered, again=[*plugins, *AGAIN])
+def step_session(step):
+    return own_session(step.name, step.folder, COVERED)
 
 
-def left_out(step, earlier):
-    """Return the tests that prove nothing which they don't prove in an earlier step."""
-    return [
-        tests
-        for tests, needs in ONCE.items()
-        if any(all(same(path, step, other) for path in [tests, *needs]) for other in earlier)
-    ]
+def own_session(name, folder, covered):
+    """Return the session of the tests in a folder, which run all of the covered files."""
+    plugins = ["--disable-plugin-autoload", *(f"-p{plugin}" for plugin in PLUGINS)]
+    covered = [path for path in files(folder, covered) if path.suffix == ".py"]
+    return Session(name, folder, plugins, covered, again=[*plugins, *AGAIN])
 
 
-def to_cover(step, earlier):
-    """Return the files to cover that no earlier step has, whose tests would have to run them."""
-    return [
-        path
-        for path in files(step, COVERED)
-        if path.suffix == ".py" and not any(same(path, step, other) for other in earlier)
-    ]
-
-
-def same(path, step, other):
-    """Return whether two steps have the same file, or the same files in a folder."""
-    names = files(step, [path])
-    return names == files(other, [path]) != [] and all(
-        (step.folder / name).read_bytes() == (other.folder / name).read_bytes() for name in names
-    )
-
-
-def files(step, paths):
-    """Return the files at and below the paths, relative to the step's folder."""
+def files(folder, paths):
+    """Return the files at and below the paths, relative to the folder."""
     below = [
         file
         for path in paths
-        for file in [step.folder / path, *sorted((step.folder / path).rglob("*"))]
+        for file in [folder / path, *sorted((folder / path).rglob("*"))]
         if file.is_file() and "__pycache__" not in file.parts
     ]
-    return [file.relative_to(step.folder) for file in below]
+    return [file.relative_to(folder) for file in below]
 
 
 def run(sessions, environment):

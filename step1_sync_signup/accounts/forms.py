@@ -1,40 +1,20 @@
 from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm
-from django.core.exceptions import ValidationError
-from django.template.defaultfilters import filesizeformat
+from safeguards.addresses import validate_mailable
+from safeguards.pictures import PictureField
+from timing import timed
 
-from timing.log import timed
-
-from . import pictures
 from .models import User
 from .services import save_new_user
 
 
 class SignUpForm(BaseUserCreationForm):
-    # Not an ImageField, which opens any of the 40 formats that Pillow knows, at any size.
-    picture = forms.FileField(
-        label="Profile picture",
-        required=False,
-        help_text=f"Optional. JPEG, PNG or WebP, at most {filesizeformat(pictures.MAX_BYTES)}.",
-        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp"}),
-    )
+    email = forms.EmailField(label="E-mail address", validators=[validate_mailable])
+    picture = PictureField(label="Profile picture", required=False)
 
     class Meta(BaseUserCreationForm.Meta):
         model = User
         fields = ["username", "email"]
-
-    def clean_email(self):
-        email = self.cleaned_data["email"]
-        if not email.isprintable():  # a quoted part may hold control characters
-            raise ValidationError("Enter a valid e-mail address.")
-        return email
-
-    def clean_picture(self):
-        picture = self.cleaned_data["picture"]
-        if picture:
-            picture.name = pictures.new_name(pictures.check(picture))
-            picture.seek(0)
-        return picture
 
     def save(self, commit=True):
         """Return the new user; with `commit`, saved together with a profile and the picture."""

@@ -16,6 +16,7 @@ from .services import resize_profile_image, send_welcome_email
 logger = logging.getLogger(__name__)
 
 
+@never_cache  # Back after a sign-up must not show the old form
 @sensitive_post_parameters("password1", "password2")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_up(request):

@@ -3,11 +3,10 @@
 import threading
 
 import pytest
+from each_step.factories import sign_up
 
 from accounts import services
 from accounts.models import Profile
-
-from .factories import sign_up
 
 
 def test_everything_is_done_when_the_page_comes_back(client, db, mailoutbox):

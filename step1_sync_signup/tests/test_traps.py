@@ -12,14 +12,13 @@ from django import forms
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from each_step.factories import PASSWORD, picture_content, sign_up_data, upload
+from safeguards.hashers import Argon2idPasswordHasher
 
 from accounts.forms import SignUpForm
 from accounts.jokes import FALLBACK, NoJoke, get_joke
 from accounts.models import User
 from accounts.services import save_new_user
-from config.hashers import Argon2idPasswordHasher
-
-from .factories import PASSWORD, picture_content, sign_up_data, upload
 
 locked = pytest.raises(sqlite3.OperationalError, match="database is locked")
 

@@ -1,9 +1,10 @@
 from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
+from timing import timed
 
 from .models import Profile, User
-from .services import create_profile, resize_profile_image, send_welcome_email
+from .services import resize_profile_image, send_welcome_email
 
 # on_commit() keeps slow work out of the transaction, not out of the request: it runs in the same
 # thread before the commit returns. robust=True logs what goes wrong there instead of raising it;
@@ -11,9 +12,10 @@ from .services import create_profile, resize_profile_image, send_welcome_email
 
 
 @receiver(post_save, sender=User)
-def create_profile_of_new_user(instance, created, raw, **kwargs):
+def create_profile(instance, created, raw, **kwargs):
     if created and not raw:
-        create_profile(instance)
+        with timed("create profile", instance):
+            Profile.objects.create(user=instance)
 
 
 @receiver(post_save, sender=User)

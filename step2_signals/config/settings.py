@@ -2,6 +2,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import environ
+from timing import logging_config
 
 env = environ.Env()
 
@@ -16,17 +17,14 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = env("SECRET_KEY", default="insecure-workshop-key") if DEBUG else env("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-# Behind a proxy that speaks HTTPS for the site, as that of an editor in the browser does.
+# Behind a proxy that speaks HTTPS for the site, for example an editor in the browser.
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-if not DEBUG:
-    SECURE_SSL_REDIRECT = True
-    SECURE_HSTS_SECONDS = 3600
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-    SESSION_COOKIE_SECURE = True
-    CSRF_COOKIE_SECURE = True
-    # Preloading is for the owner of the whole domain to decide.
-    SILENCED_SYSTEM_CHECKS = ["security.W021"]
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SECURE_HSTS_SECONDS = 0 if DEBUG else 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
+# Preloading is for the owner of the whole domain to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -34,6 +32,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "accounts",
+    "safeguards",
     "timing",
 ]
 
@@ -46,9 +45,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-
-# Also for whoever looks over a shoulder while DEBUG is on.
-DEFAULT_EXCEPTION_REPORTER_FILTER = "config.errors.PasswordFilter"
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -77,13 +73,13 @@ DATABASES = {
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             # Wait for the write lock when a transaction begins, not fail in the middle of it.
             "transaction_mode": "IMMEDIATE",
-            "timeout": 60,  # seconds: of a crowd that waits, SQLite lets in whoever asks next
+            # Seconds. SQLite has no queue for waiting writers; the next to retry gets the lock.
+            "timeout": 60,
         },
     }
 }
 
 AUTH_USER_MODEL = "accounts.User"
-PASSWORD_HASHERS = ["config.hashers.Argon2idPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -102,16 +98,20 @@ CSRF_COOKIE_NAME = f"{quote(STEP)}_csrftoken"
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 MEDIA_ROOT = VAR_DIR / "media"
+
+# The kit's README says what each of these protects from.
+PASSWORD_HASHERS = ["safeguards.hashers.Argon2idPasswordHasher"]
+DEFAULT_EXCEPTION_REPORTER_FILTER = "safeguards.errors.PasswordFilter"
 FILE_UPLOAD_HANDLERS = [
-    "config.uploads.NamelessUploadHandler",
+    "safeguards.uploads.NamelessUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "config.uploads.TidyUploadHandler",
+    "safeguards.uploads.TidyUploadHandler",
 ]
 
 # Mails are printed while DEBUG is on, and otherwise sent over SMTP.
 EMAIL_BACKEND = env(
     "EMAIL_BACKEND",
-    default=f"{'django.core.mail.backends.console' if DEBUG else 'config.mail'}.EmailBackend",
+    default=f"{'django.core.mail.backends.console' if DEBUG else 'safeguards.mail'}.EmailBackend",
 )
 EMAIL_HOST = env("EMAIL_HOST", default="localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", default=25)
@@ -127,37 +127,4 @@ EMAIL_TIMEOUT = SILENCE_SECONDS  # Django's default is to wait for ever
 # Seconds that every resize sleeps first, standing in for a heavier job than a thumbnail.
 SIMULATED_RESIZE_SECONDS = env.float("SIMULATED_RESIZE_SECONDS", default=5.0)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "message": {"format": "%(asctime)s %(levelname)s %(name)s:%(lineno)d - %(message)s"},
-        "timing": {
-            "()": "timing.log.ConsoleFormatter",
-            "format": "%(asctime)s %(levelname)s %(package)s.%(module)s:%(lineno)d"
-            " [%(elapsed).3fs] - %(message)s",
-        },
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "%(process)d %(threadName)s %(message)s",
-            "static_fields": {"step": STEP},
-        },
-    },
-    "handlers": {
-        "messages": {"class": "logging.StreamHandler", "formatter": "message"},
-        "timings": {"class": "logging.StreamHandler", "formatter": "timing", "level": "INFO"},
-        "timings_file": {
-            "()": "timing.log.TimingFileHandler",
-            "folder": VAR_DIR,
-            "formatter": "json",
-        },
-    },
-    "loggers": {
-        "accounts": {"handlers": ["messages"], "level": "INFO"},
-        "timing": {
-            "handlers": ["timings", "timings_file"],
-            "level": "DEBUG",  # what begins goes to the file alone
-            "propagate": False,
-        },
-    },
-}
+LOGGING = logging_config(VAR_DIR, STEP)

@@ -6,12 +6,11 @@ import threading
 
 import pytest
 from django.db import connection, transaction
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_save
+from each_step.factories import sign_up
 
 from accounts import signals
 from accounts.models import Profile, User
-
-from .factories import sign_up
 
 
 @pytest.fixture
@@ -58,16 +57,19 @@ def test_the_profile_is_created_while_the_user_is_saved(client, events):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_receivers_run_in_the_callers_thread_and_transaction(monkeypatch):
+def test_receivers_run_in_the_callers_thread_and_transaction():
     seen = []
 
-    def create_profile(user):
+    def look(**kwargs):  # called by the receiver that creates the profile
         seen.append((threading.current_thread(), connection.in_atomic_block))
 
-    monkeypatch.setattr(signals, "create_profile", create_profile)
-    with transaction.atomic():
-        User(username="ada").save()
-        assert seen == [(threading.current_thread(), True)]
+    pre_save.connect(look, sender=Profile)
+    try:
+        with transaction.atomic():
+            User(username="ada").save()
+            assert seen == [(threading.current_thread(), True)]
+    finally:
+        pre_save.disconnect(look, sender=Profile)
 
 
 @pytest.mark.django_db(transaction=True)

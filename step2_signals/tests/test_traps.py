@@ -8,10 +8,9 @@ from functools import partial
 import pytest
 from django.db import transaction
 from django.db.models.signals import post_save
+from each_step.factories import sign_up
 
 from accounts.models import Profile, User
-
-from .factories import sign_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

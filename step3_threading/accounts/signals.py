@@ -4,11 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection, transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
-
-from timing.log import timed
+from timing import timed
 
 from .models import Profile, User
-from .services import create_profile, resize_profile_image, send_welcome_email
+from .services import resize_profile_image, send_welcome_email
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +30,10 @@ def queue(task, user):
 
 
 @receiver(post_save, sender=User)
-def create_profile_of_new_user(instance, created, raw, **kwargs):
+def create_profile(instance, created, raw, **kwargs):
     if created and not raw:
-        create_profile(instance)
+        with timed("create profile", instance):
+            Profile.objects.create(user=instance)
 
 
 @receiver(post_save, sender=User)

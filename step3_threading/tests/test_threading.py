@@ -5,11 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, transaction
+from each_step.factories import sign_up
 
 from accounts import services, signals
 from accounts.models import Profile, User
-
-from .factories import sign_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -3,6 +3,7 @@ import uuid
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 
 
@@ -12,7 +13,7 @@ class User(AbstractUser):
     email = models.EmailField("e-mail address")
 
     class Meta(AbstractUser.Meta):
-        # SQLite's LOWER() folds ASCII letters only, that of other databases all.
+        # SQLite's LOWER() lower-cases ASCII letters only; other databases lower-case all letters.
         constraints = [
             models.UniqueConstraint(
                 Lower("username"),  # unlike __iexact, it uses the constraint's index
@@ -22,6 +23,7 @@ class User(AbstractUser):
             ),
             models.UniqueConstraint(
                 Lower("email"),
+                condition=~Q(email=""),  # several users may have no address
                 name="user_email_unique",
                 violation_error_code="email",
                 violation_error_message="A user with that e-mail address already exists.",
@@ -29,13 +31,14 @@ class User(AbstractUser):
         ]
 
     def validate_constraints(self, exclude=None):
-        """Put each error at the field that its code names; Django knows no field of Lower()."""
+        """Put the errors of the two constraints at their fields; Django knows none of Lower()."""
         try:
             super().validate_constraints(exclude)
         except ValidationError as error:
             errors = error.error_dict
             for each in errors.pop(NON_FIELD_ERRORS, []):
-                errors.setdefault(each.code, []).append(each)
+                field = each.code if each.code in ("username", "email") else NON_FIELD_ERRORS
+                errors.setdefault(field, []).append(each)
             raise ValidationError(errors) from None
 
 
@@ -46,7 +49,7 @@ class Profile(models.Model):
     picture = models.ImageField(upload_to="pictures", blank=True)
     thumbnail = models.ImageField(upload_to="thumbnails", blank=True)
 
-    # Neither a time nor an error: the work is still to do.
+    # If both the time and the error are empty, the work hasn't been done yet.
     picture_resized_at = models.DateTimeField(null=True, blank=True)
     picture_error = models.TextField(blank=True)
     welcome_sent_at = models.DateTimeField(null=True, blank=True)
@@ -57,24 +60,23 @@ class Profile(models.Model):
 
     @property
     def picture_state(self):
-        """One of "none", "waiting", "done" and "failed"."""
+        """One of "none", "waiting", "failed" and "done"."""
         if not self.picture:
             return "none"
         return state(self.picture_resized_at, self.picture_error)
 
     @property
     def welcome_state(self):
-        """One of "waiting", "done" and "failed"."""
+        """One of "waiting", "failed" and "done"."""
         return state(self.welcome_sent_at, self.welcome_error)
 
     @property
-    def is_done(self):
-        """Whether the mail is sent and the picture, if there is one, resized."""
-        return self.welcome_state == "done" and self.picture_state in ("none", "done")
+    def is_settled(self):
+        """Whether nothing more will be done for the mail and the picture."""
+        return {self.welcome_state, self.picture_state} <= {"none", "failed", "done"}
 
 
 def state(done_at, error):
-    """Return the state of a piece of work of which one or neither is recorded."""
     if done_at:
         return "done"
     return "failed" if error else "waiting"

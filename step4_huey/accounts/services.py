@@ -1,58 +1,51 @@
 import time
+from io import BytesIO
 
 from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
-
-from timing.log import timed
+from PIL import Image, ImageOps
+from safeguards.pictures import open_picture
+from timing import timed
 
 from .jokes import FALLBACK, NoJoke, get_joke
-from .limits import mail_places, within
 from .models import Profile
-from .pictures import BrokenPicture, discard, make_thumbnail, new_name, store
+
+
+class NoAddress(Exception):
+    """The user has no e-mail address."""
 
 
 def save_new_user(user, picture):
     """Save user, profile and picture, together or not at all.
 
-    Raises IntegrityError when somebody has taken the name or the address, and what the database or
-    the storage raises.
+    Raises IntegrityError when somebody has taken the name or the address.
     """
-    field = Profile.picture.field
-    # Before the transaction, which should wait for no storage.
-    name = store(field, picture.name, picture) if picture else ""
-    try:
-        with transaction.atomic():
-            with timed("save user", user):
-                user.save()
-            if name:
-                user.profile.picture = name
-                user.profile.save(update_fields=["picture"])
-    except Exception:
-        # After the commit, too, something can fail that on_commit() calls.
-        if name and not Profile.objects.filter(picture=name).exists():
-            discard(field, name)
-        raise
-
-
-def create_profile(user):
-    """Return a new, empty profile for the user. Belongs in the transaction that saves the user."""
-    with timed("create profile", user):
-        return Profile.objects.create(user=user)
+    # The file comes first: the transaction should not wait for the storage.
+    name = default_storage.save(f"pictures/{picture.name}", picture) if picture else ""
+    with transaction.atomic():
+        with timed("save user", user):
+            user.save()  # its receiver creates the profile
+        if name:
+            user.profile.picture = name
+            user.profile.save(update_fields=["picture"])
 
 
 def send_welcome_email(user):
     """Send the user a mail with a joke, or with FALLBACK if there is none.
 
-    Raises what keeps the mail from being sent, and leaves its text in `profile.welcome_error`.
+    Raises what keeps the mail from being sent, and leaves its text on the profile.
     """
     unsent = Profile.objects.filter(user=user, welcome_sent_at=None)
     try:
         message = welcome_email(user, joke_for(user))
         with timed("send mail", user):
-            within(settings.CONVERSATION_SECONDS, mail_places, message.send)
+            if not message.send():
+                raise NoAddress("no e-mail address")
     except Exception as error:
         unsent.update(welcome_error=reason(error))
         raise
@@ -84,40 +77,38 @@ def welcome_email(user, joke):
 def resize_profile_image(profile):
     """Scale the profile's picture down to a thumbnail. The original stays as it is.
 
-    Raises what the storage or the database raises. The reason of any failure is left in
-    `profile.picture_error`; that of a picture that can't be decoded is not raised, because trying
-    again would not help.
+    Raises what keeps it from being scaled, and leaves its text on the profile.
     """
     if not profile.picture:
         return
+    # Nobody's row if another worker was faster, or if somebody has replaced the picture meanwhile.
+    row = Profile.objects.filter(
+        pk=profile.pk, picture=profile.picture.name, thumbnail=profile.thumbnail.name
+    )
     try:
         with timed("resize picture", profile.user):
             time.sleep(settings.SIMULATED_RESIZE_SECONDS)
-            replace_thumbnail(profile)
+            thumbnail = make_thumbnail(profile.picture)
+            name = default_storage.save(f"thumbnails/{profile.pk}.jpg", thumbnail)
     except Exception as error:
-        as_loaded(profile).filter(thumbnail="").update(picture_error=reason(error))
-        if not isinstance(error, BrokenPicture):
-            raise
+        row.filter(thumbnail="").update(picture_error=reason(error))
+        raise
+    # update() sends no post_save.
+    row.update(thumbnail=name, picture_resized_at=timezone.now(), picture_error="")
 
 
-def replace_thumbnail(profile):
-    field, old = Profile.thumbnail.field, profile.thumbnail.name
-    new = store(field, new_name("jpg"), make_thumbnail(profile.picture))
-    unused = new
-    try:
-        done = {"thumbnail": new, "picture_resized_at": timezone.now(), "picture_error": ""}
-        if as_loaded(profile).update(**done):  # update() sends no post_save
-            unused = old
-    finally:
-        if unused:
-            discard(field, unused)
-
-
-def as_loaded(profile):
-    """Return the profile's row, unless somebody has replaced its picture or thumbnail meanwhile."""
-    return Profile.objects.filter(
-        pk=profile.pk, picture=profile.picture.name, thumbnail=profile.thumbnail.name
-    )
+def make_thumbnail(picture):
+    """Return the picture as a JPEG that fits 300 x 300 pixels; raise BrokenPicture."""
+    result = BytesIO()
+    with picture.open() as file, open_picture(file) as image:
+        # Before anything else decodes: a JPEG is then decoded at a fraction of its size.
+        image.thumbnail((300, 300))
+        image = ImageOps.exif_transpose(image).convert("RGBA")  # upright
+        # A new image, because the old one's comments and EXIF data would be saved with it.
+        thumbnail = Image.new("RGB", image.size, "white")
+        thumbnail.paste(image, mask=image)
+        thumbnail.save(result, "JPEG", quality=85)
+    return ContentFile(result.getvalue())
 
 
 def reason(error):

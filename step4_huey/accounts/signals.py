@@ -1,12 +1,10 @@
 from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
-
-from timing.log import timed
+from timing import timed
 
 from . import tasks
 from .models import Profile, User
-from .services import create_profile
 
 # Huey's own on_commit_task() is not robust: a broken queue would fail a committed sign-up.
 
@@ -17,9 +15,10 @@ def queue(task, user):
 
 
 @receiver(post_save, sender=User)
-def create_profile_of_new_user(instance, created, raw, **kwargs):
+def create_profile(instance, created, raw, **kwargs):
     if created and not raw:
-        create_profile(instance)
+        with timed("create profile", instance):
+            Profile.objects.create(user=instance)
 
 
 @receiver(post_save, sender=User)

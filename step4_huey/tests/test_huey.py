@@ -8,11 +8,10 @@ import pytest
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
+from each_step.factories import sign_up
 
 from accounts import services
 from accounts.models import Profile, User
-
-from .factories import sign_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,13 +7,12 @@ from contextlib import closing
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from each_step.factories import picture_content
 from huey import SqliteHuey
 from huey.contrib.djhuey import on_commit_task, task
 
 from accounts import services, tasks
 from accounts.models import Profile, User
-
-from .factories import picture_content
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,12 +1,11 @@
 from django.db.models.signals import post_save
 from django.dispatch import receiver
+from timing import timed
 
 from outbox.models import given_up
 from outbox.tasks import add_job
-from timing.log import timed
 
 from .models import Profile, User
-from .services import create_profile
 
 # Receivers of post_save run in the transaction that saves: user and jobs are committed together.
 
@@ -17,9 +16,10 @@ def queue(work, user):
 
 
 @receiver(post_save, sender=User)
-def create_profile_of_new_user(instance, created, raw, **kwargs):
+def create_profile(instance, created, raw, **kwargs):
     if created and not raw:
-        create_profile(instance)
+        with timed("create profile", instance):
+            Profile.objects.create(user=instance)
 
 
 @receiver(post_save, sender=User)

@@ -11,6 +11,7 @@ from .forms import SignUpForm
 from .models import Profile
 
 
+@never_cache  # Back after a sign-up must not show the old form
 @sensitive_post_parameters("password1", "password2")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_up(request):

@@ -6,8 +6,7 @@ import time
 
 from django.conf import settings
 from redis import Redis, RedisError
-
-from timing.log import WEEK, records_in_files
+from timing.records import WEEK, records_in_files
 
 SILENCE_SECONDS = 0.25  # that Redis may take; a log must not delay a sign-up
 PAUSE_SECONDS = 10  # without a try, when Redis did not answer

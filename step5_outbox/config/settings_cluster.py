@@ -58,7 +58,7 @@ AWS_S3_CLIENT_CONFIG = Config(
     s3={"addressing_style": "path"},
 )
 
-EMAIL_BACKEND = "config.mail.EmailBackend"
+EMAIL_BACKEND = "safeguards.mail.EmailBackend"
 EMAIL_HOST_USER = given("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = given("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = given("EMAIL_USE_TLS", False, switch)

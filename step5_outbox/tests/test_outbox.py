@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.utils import timezone
+from each_step.factories import sign_up
 from huey.signals import SIGNAL_INTERRUPTED
 
 from accounts import services
@@ -18,8 +19,6 @@ from accounts.models import Profile, User
 from config.queue import LastingStorage
 from outbox import tasks
 from outbox.models import LONGEST_PAUSE, Job, given_up
-
-from .factories import sign_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

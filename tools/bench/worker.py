@@ -8,12 +8,13 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from timing.sign_up import under_way
+
 from ..catalogue import BY_NUMBER
 from ..processes import StartError, family, kill
 from ..production import production_variables
 from ..sites import Site
 from ..standins import Standins
-from ..timings import under_way
 from ..visitor import PICTURE_SIZE, make_picture
 from .measuring import POLL, Probe, p95, ratio, rounded
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
+from timing.records import TimingLog, pieces_of_work
 
 from ..catalogue import ROOT
 from ..manage import databases, known_database, schema_of
 from ..processes import StartError, kill, python_path
 from ..servers import Redis
 from ..sites import Site, words
-from ..timings import TimingLog, pieces_of_work
 from .workers import ATTENTIVE, CountingStandins, Workers
 
 LIMIT = 60  # seconds, for what hangs and does not say so: a start, an experiment

@@ -6,8 +6,9 @@
 import json
 from pathlib import Path
 
+from timing.sign_up import SignUp
+
 from ..catalogue import BY_NUMBER
-from ..timings import SignUp
 
 SOLUTIONS = Path(__file__).with_name("solutions.json")
 WIDTH = 60  # columns for the time
@@ -34,7 +35,7 @@ def lanes(records):
     rows = {}
     for record in sign_up.records:
         if record["event"] in LETTERS and record["end"]:
-            row = "request" if sign_up.row(record) == "request" else sign_up.row(record).split()[0]
+            row = "request" if sign_up.lane(record) == "request" else sign_up.row(record).split()[0]
             times = [round(record[key] - zero, 3) for key in ("start", "end")]
             rows.setdefault(row, []).append([record["event"], *times])
     return {"page": round(sign_up.request["elapsed"], 3), "rows": rows}

@@ -10,7 +10,7 @@ from ..catalogue import BY_NUMBER, ROOT, STEPS, started_in
 
 PLAYGROUND = ROOT / "playground"
 NOTES = "playground.json"  # in the folder: its stage, and how many hints were shown
-BANNER = "accounts/templates/accounts/_step.html"
+BANNER = "accounts/templates/accounts/base.html"
 PORT = 6  # above the base port: after the steps'
 LEFT_OUT = shutil.ignore_patterns("var", "__pycache__", ".*")
 
@@ -69,6 +69,11 @@ def find_project(text=None, stage=None):
         raise NoProject(f"{shown(folder)} holds no step: {reason}. Make one: workshop.py start 2")
     named = {step.name: step.number for step in STEPS}
     stage = stage or notes(folder).get("stage") or named.get(folder.name)
+    if (folder / "timing").is_dir():  # it is in kit/ now
+        raise NoProject(
+            f"{shown(folder)} comes from an earlier version of the workshop, whose files were"
+            f" elsewhere. Rename it and start again: workshop.py start {stage or 'N'} --keep"
+        )
     if stage not in stages():
         raise NoProject(f"Which stage is {shown(folder)} at? Say it, as in --stage 2 (2 to 5).")
     return Project(folder, stage)
@@ -114,7 +119,8 @@ def note(folder, **changes):
 def make(folder, stage):
     """Copy the step before the stage into the folder; return the Project."""
     shutil.copytree(BY_NUMBER[stage - 1].folder, folder, ignore=LEFT_OUT)
-    banner = f"<strong>Playground</strong> Stage {stage}: from step {stage - 1} to step {stage}.\n"
+    banner = '{% extends "timing/base.html" %}\n\n{% block step %}<strong>Playground</strong>'
+    banner += f" Stage {stage}: from step {stage - 1} to step {stage}.{{% endblock step %}}\n"
     (folder / BANNER).write_text(banner, encoding="utf-8")
     note(folder, stage=stage)
     return Project(folder, stage)

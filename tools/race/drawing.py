@@ -45,7 +45,7 @@ def times(lane):
         "bars": [
             {
                 "event": record["event"],
-                "row": sign_up.row(record),
+                "row": sign_up.lane(record),
                 "begin": record["start"] - zero,
                 "seconds": end(record) - record["start"],
                 "running": not record["end"] and not sign_up.abandoned_at(record),

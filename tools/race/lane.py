@@ -5,10 +5,11 @@ import time
 from html import unescape
 
 import requests
+from timing.records import TimingLog
+from timing.sign_up import SignUp
 from urllib3.exceptions import ProtocolError
 
 from ..catalogue import STEPS
-from ..timings import SignUp, TimingLog
 from ..visitor import Visitor
 
 LIMIT = 60  # seconds that a lane is watched, however much is still to do

@@ -7,20 +7,20 @@ from uuid import uuid4
 
 from PIL import Image
 
-from ..catalogue import ROOT, STEPS
+from ..catalogue import ROOT
 from ..standins import ALLOWED, FAILURES, MAX_DELAY, control
 from ..visitor import PASSWORD
 from ..web import TEMPLATES, Handler, Refusal, address, cookie_of, render
 from .lane import LIMIT
 from .races import NAME
 
-STEP = STEPS[0].folder  # the steps' own files, for the colours of the pieces of work
+STATIC = ROOT / "kit/timing/static/timing"  # the steps' own files, for the colours of the work
 CSS = "text/css; charset=utf-8"
 FILES = {
     "GET /race.css": (TEMPLATES / "race.css", CSS),
     "GET /race.js": (TEMPLATES / "race.js", "text/javascript; charset=utf-8"),
-    "GET /style.css": (STEP / "accounts/static/accounts/style.css", CSS),
-    "GET /timeline.css": (STEP / "timing/static/timing/timeline.css", CSS),
+    "GET /style.css": (STATIC / "style.css", CSS),
+    "GET /timeline.css": (STATIC / "timeline.css", CSS),
 }
 # Milliseconds between two looks at a race that runs. Forty who watch look less often, or their
 # requests would slow down what they watch.

@@ -1,9 +1,8 @@
 from django.db.models.signals import post_save
 from django.dispatch import receiver
+from timing import timed
 
 from accounts.models import Profile, User
-from accounts.services import create_profile
-from timing.log import timed
 
 from . import tasks
 
@@ -16,9 +15,10 @@ def queue(task, user):
 
 
 @receiver(post_save, sender=User)
-def create_profile_of_new_user(instance, created, raw, **kwargs):
+def create_profile(instance, created, raw, **kwargs):
     if created and not raw:
-        create_profile(instance)
+        with timed("create profile", instance):
+            Profile.objects.create(user=instance)
 
 
 @receiver(post_save, sender=User)

@@ -1,0 +1,20 @@
+import django.db.models.functions.text
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("accounts", "0001_initial")]
+
+    operations = [
+        migrations.RemoveConstraint("user", "user_email_unique"),
+        migrations.AddConstraint(
+            "user",
+            models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"),
+                condition=models.Q(("email", ""), _negated=True),
+                name="user_email_unique",
+                violation_error_code="email",
+                violation_error_message="A user with that e-mail address already exists.",
+            ),
+        ),
+    ]
