@@ -9,7 +9,6 @@ from threading import Event
 
 import pytest
 import requests
-from timing.records import TimingLog
 
 from tools.catalogue import BY_NUMBER
 from tools.manage import step_environment
@@ -326,20 +325,6 @@ def test_race_ends_with_the_demo(sites, standins):
         races.start()
         stopping.set()
     assert races.to_json()["race"]["is_over"]
-
-
-def test_log_is_read_on_when_a_full_file_was_put_aside(tmp_path):
-    log = TimingLog(tmp_path)
-    path = tmp_path / "timings.1.jsonl"
-    path.write_text('{"event": "a", "end": 1}\n' * 3)
-    log.skip()
-    with path.open("a") as file:
-        file.write('{"event": "b", "end": 2}\n')
-    path.rename(tmp_path / "timings.1.jsonl.1")
-    path.write_text('{"event": "c", "end": null}\n{"event": "d", "end": 4}\n')
-    records = log.new_records(with_begun=True)
-    assert [record["event"] for record in records] == ["b", "c", "d"]
-    assert log.new_records() == []
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import threading
@@ -7,7 +8,7 @@ import pytest
 from django.conf import settings
 from timing import records, timed
 from timing.log import ConsoleFormatter, TimingFileHandler
-from timing.records import records_of
+from timing.records import TimingLog, records_of
 
 from .users import new_user
 
@@ -130,3 +131,55 @@ def test_damaged_line_is_skipped(damaged):
     path.write_bytes(damaged.replace(b"%s", str(user.pk).encode()))
     assert [record["event"] for record in records_of(user)] == ["save user"]
     path.unlink()
+
+
+def line(event="a", **changed):
+    record = {"sign_up": "1", "event": event, "error": "", "threadName": "MainThread"}
+    record |= {"process": 1, "start": 1.0, "end": 2.0, "elapsed": 1.0} | changed
+    return json.dumps(record) + "\n"
+
+
+def test_log_is_read_on_when_a_full_file_was_put_aside(tmp_path):
+    log, path = TimingLog(tmp_path), tmp_path / "timings.1.jsonl"
+    path.write_text(line("a") * 3, encoding="utf-8")
+    log.skip()
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line("b"))
+    path.rename(tmp_path / "timings.1.jsonl.1")
+    path.write_text(line("c", end=None, elapsed=None) + line("d"), encoding="utf-8")
+    records = log.new_records(with_begun=True)
+    assert [record["event"] for record in records] == ["b", "c", "d"]
+    assert log.new_records() == []
+
+
+def test_log_is_read_on_behind_a_damaged_line_and_when_the_rest_of_a_line_is_there(tmp_path):
+    log, path = TimingLog(tmp_path), tmp_path / "timings.1.jsonl"
+    first, rest = line("b")[:20], line("b")[20:]
+    path.write_bytes(b"\0\xff{\n" + line("a").encode() + first.encode())
+    assert [record["event"] for record in log.new_records()] == ["a"]
+    with path.open("a", encoding="utf-8") as file:
+        file.write(rest)
+    assert [record["event"] for record in log.new_records()] == ["b"]
+
+
+def test_log_whose_file_vanishes_while_it_is_read_goes_on(tmp_path, monkeypatch):
+    log, path = TimingLog(tmp_path), tmp_path / "timings.1.jsonl"
+    path.write_text(line("a"), encoding="utf-8")
+    glob = type(tmp_path).glob
+
+    def glob_and_delete(folder, pattern):
+        found = list(glob(folder, pattern))
+        path.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(type(tmp_path), "glob", glob_and_delete)
+    log.skip()
+    assert log.new_records() == []
+
+
+@pytest.mark.parametrize(
+    "changed", [{"start": "now"}, {"end": "then"}, {"event": 3}, {"error": None}]
+)
+def test_line_with_values_of_a_wrong_type_is_skipped(tmp_path, changed):
+    (tmp_path / "timings.1.jsonl").write_text(line("a", **changed), encoding="utf-8")
+    assert TimingLog(tmp_path).new_records() == []
