@@ -21,6 +21,7 @@ def test_stranger_sees_the_landing_page(client, db):
 
 def test_sign_up_form_asks_for_a_picture(client, db):
     page = client.get(reverse("sign_up"))
+    assert "no-store" in page["Cache-Control"]  # or Back would show it to somebody signed in
     assertContains(page, 'type="file"')
     assertContains(page, 'accept="image/jpeg,image/png,image/webp"')
     assertContains(page, "Profile picture")

@@ -60,13 +60,18 @@ def waiting_site(site):
 
 def sign_up(page, visitor, picture=None):
     """Fill in the form on the page and send it."""
+    fill_in(page, visitor, picture).click()
+
+
+def fill_in(page, visitor, picture=None):
+    """Fill in the form on the page; return its button."""
     page.get_by_label("Username").fill(visitor.username)
     page.get_by_label("E-mail").fill(visitor.email)
     page.get_by_label("Password:").fill(PASSWORD)
     page.get_by_label("Password confirmation:").fill(PASSWORD)
     if picture:
         page.get_by_label("Profile picture").set_input_files(as_file(picture))
-    page.get_by_role("main").get_by_role("button", name="Sign up").click()
+    return page.get_by_role("main").get_by_role("button", name="Sign up")
 
 
 def as_file(picture):
@@ -176,8 +181,26 @@ def test_invalid_form_keeps_what_was_typed_and_marks_the_field(site, open_page):
     expect(page.get_by_label("E-mail")).to_have_value(visitor.email)
     field = page.get_by_label("Profile picture")
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(field).to_have_accessible_description(re.compile("is not a picture that can be read"))
+    expect(field).to_have_accessible_description(re.compile("We can't read this file"))
     expect(page.locator("[aria-invalid]")).to_have_count(1)
+
+
+PRESS_TWICE = """button => setTimeout(() => {
+    button.click();
+    setTimeout(() => { button.click(); console.log("pressed twice"); }, 200);
+})"""
+
+
+def test_sign_up_that_is_pressed_twice_is_sent_once(site, open_page):
+    page = open_page(f"{site.url}/signup/")
+    sent = []
+    page.route("**/signup/", lambda route: sent.append(route))  # held, like a page that takes long
+    with page.expect_console_message():
+        fill_in(page, site.visitor()).evaluate(PRESS_TWICE)
+    for request in sent:
+        request.continue_()
+    expect(page.locator("[data-welcome=done]")).to_be_visible()
+    assert len(sent) == 1
 
 
 def test_sign_up_by_keyboard_alone(site, open_page, picture):
