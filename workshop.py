@@ -1,7 +1,7 @@
 """The launcher: python workshop.py COMMAND [ARGS]; without a command, it says which there are.
 
 It runs before anything is installed: standard library only. This file parses on any Python, even
-2.7, so that an old one gets a clear line; what needs a new one is in tools/environment.py.
+2.7, so that an old one gets a clear line; what needs a new one is in tools/setup/environment.py.
 """
 
 import os
@@ -10,49 +10,73 @@ import sys
 # command: (its module in tools/, the locks in requirements/ that it needs, what it does). Without
 # locks it runs on the Python that runs this, and imports the standard library only.
 COMMANDS = {
-    "demo": ("demo", ["workshop.txt"], "sign users up in all five steps and compare the times"),
-    "run": ("run", ["workshop.txt"], "run one step (1 to 5) for following along, with code reload"),
+    "demo": (
+        "demo.demo",
+        ["workshop.txt"],
+        "sign users up in all five steps and compare the times",
+    ),
+    "run": (
+        "demo.run",
+        ["workshop.txt"],
+        "run one step (1 to 5) for following along, with code reload",
+    ),
     "start": ("playground.start", ["workshop.txt"], "write step N (2 to 5) yourself: its tasks"),
     "check": ("playground.check", ["workshop.txt"], "check which tasks are done; --watch"),
     "hint": ("playground.hint", ["workshop.txt"], "help with the first task that is not done"),
     "diff": ("playground.diff", ["workshop.txt"], "compare what you wrote with the solution"),
     "reset": ("playground.reset", ["workshop.txt"], "start the stage again, and keep a backup"),
     "test": (
-        "test_all",
+        "upkeep.test_all",
         ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt", "cluster.txt", "servers.txt"],
         "run every test, or those of one step",
     ),
     "notebooks": (
-        "notebooks",
+        "publish.notebooks",
         ["workshop.txt", "notebooks.txt", "jupyterlab.txt"],
         "open the notebooks in JupyterLab; --update executes them instead",
     ),
-    "docs": ("docs", [], "say which README is out of date; --update rewrites it"),
-    "copy-down": ("copy_down", [], "carry an edit of a shared file to later steps"),
+    "docs": ("publish.docs", [], "say which README is out of date; --update rewrites it"),
+    "copy-down": ("upkeep.copy_down", [], "carry an edit of a shared file to later steps"),
     "cluster": (
         "cluster",
         ["workshop.txt", "cluster.txt", "servers.txt"],
         "run step 5 on PostgreSQL, Redis and a store, and break it",
     ),
-    "losses": ("losses", ["workshop.txt"], "stop each step with work under way; count the losses"),
+    "losses": (
+        "measure.losses",
+        ["workshop.txt"],
+        "stop each step with work under way; count the losses",
+    ),
     "bench": (
-        "bench",
+        "measure.bench",
         ["workshop.txt", "bench.txt"],
         "measure how close to the limit the steps are, and what else one could pick",
     ),
-    "record": ("record", ["workshop.txt"], "record anew what the notebooks plot"),
-    "screenshots": ("screenshots", ["workshop.txt", "browser.txt"], "make screenshots/ anew"),
-    "slides": ("slides", ["workshop.txt"], "write the instructor's slides as one HTML file"),
-    "control": ("control", ["workshop.txt"], "make the stand-ins slow, failing or healthy"),
+    "record": ("measure.record", ["workshop.txt"], "record anew what the notebooks plot"),
+    "screenshots": (
+        "publish.screenshots",
+        ["workshop.txt", "browser.txt"],
+        "make screenshots/ anew",
+    ),
+    "slides": (
+        "publish.slides",
+        ["workshop.txt"],
+        "write the instructor's slides as one HTML file",
+    ),
+    "control": (
+        "standins.control",
+        ["workshop.txt"],
+        "make the stand-ins slow, failing or healthy",
+    ),
     "standins": ("standins", ["workshop.txt"], "start only the stand-in joke API and mail server"),
-    "doctor": ("doctor", [], "say whether this machine is ready, and how to mend what isn't"),
-    "bundle": ("bundle", ["bundle.txt"], "pack all of it for a room without a network"),
+    "doctor": ("setup.doctor", [], "say whether this machine is ready, and how to mend what isn't"),
+    "bundle": ("setup.bundle", ["bundle.txt"], "pack all of it for a room without a network"),
     "install": (None, ["workshop.txt"], "install what the other commands need, and nothing else"),
 }
 # What checks the arguments.
 CHECKED = [
     "tools/arguments.py",
-    "tools/catalogue.py",
+    "tools/sites/catalogue.py",
     "tools/playground/__init__.py",
     "tools/playground/project.py",
 ]
@@ -93,10 +117,10 @@ def main(arguments):
             "install one and name it, as in 'python3.13 workshop.py " + name + "' "
             "(on Windows 'py -3.13 workshop.py " + name + "')"
         )
-    check_is_complete(["tools/environment.py"] + CHECKED)
+    check_is_complete(["tools/setup/environment.py"] + CHECKED)
     sys.path.insert(0, ROOT)  # PYTHONSAFEPATH keeps it out
     from tools import arguments as parsers
-    from tools import environment
+    from tools.setup import environment
 
     options = parsers.parse(name, arguments[1:])  # which ends here if they make no sense
     module, locks, _ = COMMANDS[name]

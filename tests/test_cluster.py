@@ -17,12 +17,12 @@ import pytest
 import requests
 
 from tools.arguments import needed, parse
-from tools.catalogue import ROOT, STEPS
-from tools.manage import manage
-from tools.ports import reserved_ports
-from tools.processes import StartError, stop
 from tools.servers import ACCESS_KEY, BUCKET, SECRET_KEY, Consumer, SkewedConsumer
-from tools.visitor import Visitor, make_picture
+from tools.sites.catalogue import ROOT, STEPS
+from tools.sites.manage import manage
+from tools.sites.ports import reserved_ports
+from tools.sites.processes import StartError, stop
+from tools.sites.visitor import Visitor, make_picture
 from tools.wire import wired
 from workshop import COMMANDS
 

@@ -14,9 +14,9 @@ import pytest
 import requests
 from PIL import Image
 
+from tools.sites.timings import SignUp
+from tools.sites.visitor import PASSWORD, Visitor, make_picture
 from tools.standins import JOKES
-from tools.timings import SignUp
-from tools.visitor import PASSWORD, Visitor, make_picture
 
 from .conftest import at_both_ends, at_the_last_step, wait_for
 

@@ -7,12 +7,13 @@ from statistics import median
 
 import pytest
 
-from tools import docs, downloads
-from tools.catalogue import ROOT, STEPS
-from tools.docs import read, readmes, regenerated
-from tools.environment import MEGABYTES
-from tools.losses import WAYS
+from tools.measure.losses import WAYS
 from tools.playground.stages import TASKS
+from tools.publish import docs
+from tools.publish.docs import read, readmes, regenerated
+from tools.setup import downloads
+from tools.setup.environment import MEGABYTES
+from tools.sites.catalogue import ROOT, STEPS
 from workshop import COMMANDS
 
 by_readme = pytest.mark.parametrize("path", readmes(), ids=lambda p: p.relative_to(ROOT).as_posix())
@@ -197,7 +198,7 @@ def test_recorded_downloads_are_those_of_the_locks():
         pins = read(f"requirements/{lock}").replace("-", "_")
         for name in files:
             package, version = name.removesuffix(".tar.gz").split("-")[:2]
-            assert f"{package}=={version}" in pins, "run: python -m tools.downloads"
+            assert f"{package}=={version}" in pins, "run: python -m tools.setup.downloads"
     assert set(record) == {path.name for path in downloads.REQUIREMENTS.glob("*.txt")}
 
 

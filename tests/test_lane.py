@@ -7,12 +7,12 @@ import pytest
 import requests
 from urllib3.exceptions import ProtocolError
 
-from tools.catalogue import BY_NUMBER
-from tools.processes import StartError
 from tools.race.drawing import drawing
 from tools.race.kill import Kill
 from tools.race.lane import Lane
-from tools.timings import SignUp
+from tools.sites.catalogue import BY_NUMBER
+from tools.sites.processes import StartError
+from tools.sites.timings import SignUp
 
 SERVER, CONSUMER, NEW_CONSUMER = 10, 20, 15  # process ids
 CUT = "the connection was cut: the visitor got no answer"

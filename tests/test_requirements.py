@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools.catalogue import ROOT
+from tools.sites.catalogue import ROOT
 from workshop import COMMANDS
 
 PIN = re.compile(r"^([^=\s]+)==(\S+)(?: ; (.*))?$", re.MULTILINE)

@@ -7,10 +7,10 @@ from statistics import median
 
 import pytest
 
-from tools import slides
-from tools.catalogue import STEPS
-from tools.docs import TABLE, read, regenerated
-from tools.slides import PLOT, main, page
+from tools.publish import slides
+from tools.publish.docs import TABLE, read, regenerated
+from tools.publish.slides import PLOT, main, page
+from tools.sites.catalogue import STEPS
 
 
 class Reader(HTMLParser):

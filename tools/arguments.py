@@ -7,8 +7,8 @@ import socket
 
 from workshop import COMMANDS
 
-from .catalogue import ROOT, STEPS, find_step, started_in
 from .playground.project import find_project, is_project, stages
+from .sites.catalogue import ROOT, STEPS, find_step, started_in
 
 SYSTEMS = ["linux", "macos-arm", "macos-intel", "windows"]  # that a bundle can be made for
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]

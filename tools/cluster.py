@@ -21,12 +21,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from .arguments import parse
-from .catalogue import ROOT, STEPS
-from .manage import manage_once, migrate, step_environment
-from .processes import StartError, check_port_is_free, family
 from .servers import ACCESS_KEY, BUCKET, LOOPBACK, SECRET_KEY, Consumer, Postgres, Redis, Store, Web
-from .sites import start_standins
-from .timings import TimingLog, under_way
+from .sites.catalogue import ROOT, STEPS
+from .sites.manage import manage_once, migrate, step_environment
+from .sites.processes import StartError, check_port_is_free, family
+from .sites.timings import TimingLog, under_way
+from .standins import start_standins
 
 WEB_SERVERS, CONSUMERS = 2, 3
 HEALTH_TOKEN = "workshop"

@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from ..catalogue import ROOT
-from ..manage import databases, known_database, schema_of
-from ..processes import StartError, kill, python_path
 from ..servers import Redis
-from ..sites import Site, words
-from ..timings import TimingLog, pieces_of_work
+from ..sites.catalogue import ROOT
+from ..sites.manage import databases, known_database, schema_of
+from ..sites.processes import StartError, kill, python_path
+from ..sites.site import Site, words
+from ..sites.timings import TimingLog, pieces_of_work
 from .workers import ATTENTIVE, CountingStandins, Workers
 
 LIMIT = 60  # seconds, for what hangs and does not say so: a start, an experiment

@@ -6,8 +6,8 @@
 import json
 from pathlib import Path
 
-from ..catalogue import BY_NUMBER
-from ..timings import SignUp
+from ..sites.catalogue import BY_NUMBER
+from ..sites.timings import SignUp
 
 SOLUTIONS = Path(__file__).with_name("solutions.json")
 WIDTH = 60  # columns for the time

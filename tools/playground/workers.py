@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from ..processes import StartError, kill
+from ..sites.processes import StartError, kill
 from ..standins import Standins
 
 LEASE_SECONDS = 1

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 from PIL import Image
 
-from ..catalogue import ROOT, STEPS
+from ..sites.catalogue import ROOT, STEPS
+from ..sites.visitor import PASSWORD
+from ..sites.web import TEMPLATES, Handler, Refusal, address, cookie_of, render
 from ..standins import ALLOWED, FAILURES, MAX_DELAY, control
-from ..visitor import PASSWORD
-from ..web import TEMPLATES, Handler, Refusal, address, cookie_of, render
 from .lane import LIMIT
 from .races import NAME
 

@@ -13,12 +13,22 @@
 
 import contextlib
 
-from ..web import address, listen, printable, reachable, serve
+from ..sites.processes import check_port_is_free
+from ..sites.web import LOOPBACK, address, listen, printable, reachable, serve
 from .http import HttpHandler, control
 from .smtp import MAX_MAIL_BYTES, serve_smtp
 from .state import ALLOWED, FAILURES, JOKES, MAX_DELAY, State
 
-__all__ = ["ALLOWED", "FAILURES", "JOKES", "MAX_DELAY", "MAX_MAIL_BYTES", "Standins", "control"]
+__all__ = [
+    "ALLOWED",
+    "FAILURES",
+    "JOKES",
+    "MAX_DELAY",
+    "MAX_MAIL_BYTES",
+    "Standins",
+    "control",
+    "start_standins",
+]
 
 
 class Standins(State):
@@ -54,3 +64,11 @@ class Standins(State):
 
     def __exit__(self, *exc_info):
         self._stack.close()
+
+
+def start_standins(base_port, host=LOOPBACK):
+    """Return the stand-ins, to be entered; raise StartError when their ports are in use."""
+    http_port, smtp_port = base_port + 10, base_port + 25
+    for port in [http_port, smtp_port]:
+        check_port_is_free(host, port)
+    return Standins(host, http_port=http_port, smtp_port=smtp_port)

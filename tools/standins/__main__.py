@@ -5,7 +5,7 @@ import sys
 import time
 
 from ..arguments import parse
-from ..web import warning
+from ..sites.web import warning
 from . import Standins
 from .smtp import DAY
 
