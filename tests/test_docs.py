@@ -54,12 +54,14 @@ def test_every_command_exists(path):
 
 def test_every_option_that_the_instructor_is_told_of_exists():
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
-    options = set(re.findall(r"(?<!-)--[a-z][\w-]+", read("INSTRUCTOR.md")))
+    options = set(re.findall(r"(?<!-)--[a-z][\w-]+", read("docs/INSTRUCTOR.md")))
     assert {option for option in options if f'"{option}"' not in code} == set()
 
 
 def test_timetables_add_up():
-    _, *parts = re.split(r"^### ", read("INSTRUCTOR.md").partition("## Prepare")[0], flags=re.M)
+    _, *parts = re.split(
+        r"^### ", read("docs/INSTRUCTOR.md").partition("## Prepare")[0], flags=re.M
+    )
     for part in parts:
         [total] = re.findall(r"(\d+) minutes\n", part)
         assert sum(map(int, re.findall(r"\| (\d+) \|", part))) == int(total)
@@ -69,7 +71,7 @@ def test_instructor_is_told_the_recorded_time_of_a_full_room(timing_log):
     burst = timing_log.load("burst_step4_2")
     visitors, seconds = len(timing_log.sign_ups(burst)), timing_log.drained(burst)
     each = seconds / visitors
-    text = " ".join(read("INSTRUCTOR.md").split())
+    text = " ".join(read("docs/INSTRUCTOR.md").split())
     assert f"two workers need about {each:.0f} s for each visitor" in text
     assert f"done after about {round(30 * each, -1):.0f} s" in text
     assert f"(recorded: {visitors} visitors within a second, done after {seconds:.0f} s)" in text
@@ -126,7 +128,9 @@ def test_minutes_of_the_steps_are_the_same_in_both_places():
 
 def walk_through():
     """Return the rows of INSTRUCTOR.md's table, by the step's number: the numbers in its cells."""
-    table = read("INSTRUCTOR.md").partition("<!-- walk-through -->\n\n")[2].partition("\n\n")[0]
+    table = (
+        read("docs/INSTRUCTOR.md").partition("<!-- walk-through -->\n\n")[2].partition("\n\n")[0]
+    )
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
     return {int(number): [float(cell) for cell in cells if cell] for number, *cells in rows}
 
@@ -153,12 +157,14 @@ def test_minutes_of_writing_follow_from_the_tasks_words_and_the_walk_through():
         for stage, tasks in TASKS.items()
     ]
     assert stated == minutes
-    said = "[{}, {}, {} and {} minutes](INSTRUCTOR.md#timetables)".format(*minutes)
+    said = "[{}, {}, {} and {} minutes](docs/INSTRUCTOR.md#timetables)".format(*minutes)
     assert said in " ".join(read("README.md").split())
 
 
 def test_timetables_leave_time_to_write():
-    rows = re.findall(r"^\| `start (\d)`, and write it.* \| (\d+) \|$", read("INSTRUCTOR.md"), re.M)
+    rows = re.findall(
+        r"^\| `start (\d)`, and write it.* \| (\d+) \|$", read("docs/INSTRUCTOR.md"), re.M
+    )
     assert {stage for stage, _ in rows} == {str(stage) for stage in TASKS}
     for stage, minutes in rows:
         assert int(minutes) >= walk_through()[int(stage)][-1] * 4 / 3  # a third for questions

@@ -150,7 +150,9 @@ def test_each_process_of_a_server_has_a_pool_of_its_own(standins, tmp_path):
 
 
 def block(language, first_line=""):
-    [text] = re.findall(rf"```{language}\n({first_line}.*?)```", read("PRODUCTION.md"), re.DOTALL)
+    [text] = re.findall(
+        rf"```{language}\n({first_line}.*?)```", read("docs/PRODUCTION.md"), re.DOTALL
+    )
     return text
 
 

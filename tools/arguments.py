@@ -396,7 +396,7 @@ def screenshots(parser):
 
 @describes("slides")
 def slides(parser):
-    """Write SLIDES.md as one HTML file that needs no network, its pictures included."""
+    """Write docs/SLIDES.md as one HTML file that needs no network, its pictures included."""
     add_output(parser, ROOT / "slides.html")
 
 

@@ -28,9 +28,9 @@ TABLE = re.compile(r"<!-- (demo|losses|queues|bench) (\S+) -->\n\n((?:\|.*\n)*)"
 
 PAGES = [
     "README.md",
-    "INSTRUCTOR.md",
-    "PRODUCTION.md",
-    "SLIDES.md",
+    "docs/INSTRUCTOR.md",
+    "docs/PRODUCTION.md",
+    "docs/SLIDES.md",
     "step5_outbox/CLUSTER.md",
     "examples/django_tasks/README.md",
 ]
@@ -98,9 +98,7 @@ def demo_table(record):
     ]
     for step in STEPS:
         page, done = (median(steps[step.name][f"{what}_seconds"]) for what in ["page", "done"])
-        lines.append(
-            f"| [`{step.name}`]({step.name}/) | {step.where} | {page:.2f} s | {done:.2f} s |"
-        )
+        lines.append(f"| `{step.name}` | {step.where} | {page:.2f} s | {done:.2f} s |")
     return "\n".join(lines) + "\n"
 
 
@@ -116,7 +114,7 @@ def losses_table(record):
             f"{extremes(runs, 'mails_lost')} mails, {extremes(runs, 'thumbnails_lost')} thumbnails"
             for runs in (record["lost"][step.name][way] for way in ways)
         ]
-        lines.append(f"| [`{step.name}`]({step.name}/) | " + " | ".join(cells) + " |")
+        lines.append(f"| `{step.name}` | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 

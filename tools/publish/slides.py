@@ -1,4 +1,4 @@
-"""Write SLIDES.md as one HTML file that needs no network, its pictures included.
+"""Write docs/SLIDES.md as one HTML file that needs no network, its pictures included.
 
 A line of three dashes ends a slide. What is quoted (>) is for the speaker. Beside what
 `workshop.py docs` knows, a comment shows a notebook's plot by its title:
@@ -26,7 +26,7 @@ COMMENT = re.compile(r"<!-- .*? -->\n")
 
 def page():
     """Return the slides as one HTML page, as bytes. Raises what docs does, and ValueError."""
-    text = regenerated(read("SLIDES.md"))
+    text = regenerated(read("docs/SLIDES.md"))
     text = PLOT.sub(lambda match: f"![{match[2]}]({plot(*match.groups())})", text)
     text = PICTURE.sub(lambda match: f"![{match[1]}]({inlined(match[2])})", text)
     text = COMMENT.sub("", LINK.sub(r"\1", text))
