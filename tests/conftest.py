@@ -15,7 +15,7 @@ from tools.sites.manage import manage, new_database
 from tools.sites.processes import family, has_ended, python_path, running, wait_until
 from tools.sites.site import Site, running_site, running_sites, words
 from tools.sites.visitor import Visitor, make_picture
-from tools.standins import Standins
+from tools.standins.standins import Standins
 
 # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -14,12 +14,12 @@ import psutil
 import pytest
 import requests
 
+from tools.commands import COMMANDS
 from tools.demo.run import keep_consumer_running
 from tools.sites.catalogue import ROOT
 from tools.sites.ports import free_port, reserved_ports
 from tools.sites.processes import stop
 from tools.sites.visitor import Visitor
-from workshop import COMMANDS
 
 from .conftest import wait_for
 
@@ -37,8 +37,9 @@ SITE_AND_CONSUMER = 2  # processes
 
 
 def command(name, *arguments):
-    module = COMMANDS[name][0] if name in COMMANDS else name
-    return [sys.executable, "-m", f"tools.{module}", *arguments]
+    if name in COMMANDS:
+        name = ".".join(filter(None, COMMANDS[name][:2]))
+    return [sys.executable, "-m", f"tools.{name}", *arguments]
 
 
 def quick():
@@ -78,7 +79,7 @@ def started(arguments, until, **options):
 
 
 def with_one_step(number, name, *arguments):
-    package = COMMANDS[name][0].partition(".")[0]
+    package = COMMANDS[name].room
     return [
         sys.executable,
         "-c",

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tools.sites.timings import SignUp
 from tools.sites.visitor import PASSWORD, Visitor, make_picture
-from tools.standins import JOKES
+from tools.standins.state import JOKES
 
 from .conftest import at_both_ends, at_the_last_step, wait_for
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tools.sites.manage import manage
 from tools.sites.visitor import PASSWORD, make_picture
-from tools.standins import Standins
+from tools.standins.standins import Standins
 
 from .conftest import wait_for, workers
 from .test_contract import PICTURE, home_says, mail_to, user_count

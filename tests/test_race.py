@@ -16,7 +16,7 @@ from tools.sites.manage import step_environment
 from tools.sites.ports import free_port
 from tools.sites.timings import TimingLog
 from tools.sites.web import TOKEN, listen, names, printable, serve, warning
-from tools.standins import Standins
+from tools.standins.standins import Standins
 
 from .conftest import LIMIT, wait_for
 

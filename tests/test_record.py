@@ -23,7 +23,7 @@ from tools.sites.ports import free_port, reserved_ports
 from tools.sites.processes import StartError
 from tools.sites.timings import SignUp
 from tools.sites.visitor import SignUpRefused
-from tools.standins import Standins
+from tools.standins.standins import Standins
 
 from .conftest import wait_for
 from .test_commands import (

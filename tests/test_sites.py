@@ -13,6 +13,7 @@ import psutil
 import pytest
 import requests
 
+from tools.commands import COMMANDS
 from tools.playground.project import LEFT_OUT, PORT
 from tools.race import RaceHandler, Races
 from tools.sites.catalogue import BY_NUMBER, ROOT, STEPS
@@ -21,7 +22,6 @@ from tools.sites.processes import StartError, has_ended, kill, start
 from tools.sites.site import running_site
 from tools.sites.visitor import Visitor
 from tools.sites.web import address, listen, serve
-from workshop import COMMANDS
 
 from .conftest import wait_for
 

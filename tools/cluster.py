@@ -26,7 +26,7 @@ from .sites.catalogue import ROOT, STEPS
 from .sites.manage import manage_once, migrate, step_environment
 from .sites.processes import StartError, check_port_is_free, family
 from .sites.timings import TimingLog, under_way
-from .standins import start_standins
+from .standins.standins import start_standins
 
 WEB_SERVERS, CONSUMERS = 2, 3
 HEALTH_TOKEN = "workshop"

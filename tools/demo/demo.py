@@ -22,7 +22,7 @@ from ..sites.processes import StartError, check_port_is_free
 from ..sites.site import running_sites
 from ..sites.visitor import PASSWORD, SignUpRefused, make_picture
 from ..sites.web import POLL, TOKEN, address, listen, printable, serve, warning
-from ..standins import start_standins
+from ..standins.standins import start_standins
 from .figures import summary, table, write_json
 
 # Two a step, six a race, and none of them ever waits for another.

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from ..sites.catalogue import STEPS
 from ..sites.machine import machine_and_versions
-from ..standins import JOKES
+from ..standins.state import JOKES
 
 
 def summary(lanes, inbox):

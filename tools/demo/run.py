@@ -16,7 +16,7 @@ from ..sites.manage import manage, migrate, step_environment
 from ..sites.processes import STOP_SECONDS, StartError, check_port_is_free, running
 from ..sites.production import production_command, production_variables
 from ..sites.web import address, printable, warning
-from ..standins import start_standins
+from ..standins.standins import start_standins
 
 POLL = 0.2  # seconds between two looks at whether a process has ended
 START_SECONDS = 10  # a consumer that fails so soon would fail again

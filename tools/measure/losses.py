@@ -23,7 +23,7 @@ from ..sites.processes import StartError, family, has_ended
 from ..sites.site import running_site
 from ..sites.timings import under_way
 from ..sites.visitor import Visitor, make_picture
-from ..standins import Standins
+from ..standins.standins import Standins
 
 SIDE_BY_SIDE = 4  # runs; most of a run is waiting
 WORKERS = 2  # as in the settings of steps 4 and 5

@@ -15,7 +15,7 @@ from ..arguments import parse
 from ..sites.machine import machine_and_versions
 from ..sites.processes import StartError
 from ..sites.visitor import SignUpRefused
-from ..standins import Standins
+from ..standins.standins import Standins
 from .recording import RECORDED, Recording, runs_to_keep, write
 from .runs import SEED, bursts, hashes, kills, one_at_a_time, web
 from .runs_of_pictures import pictures

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 from ..sites.processes import StartError, kill
-from ..standins import Standins
+from ..standins.standins import Standins
 
 LEASE_SECONDS = 1
 BACK_SECONDS = 10  # what work may take to come back: leases and pauses are about a second

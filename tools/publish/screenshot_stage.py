@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from ..sites.catalogue import ROOT
 from ..sites.visitor import PASSWORD
-from ..standins import Standins
+from ..standins.standins import Standins
 
 FOLDER = ROOT / "screenshots"
 LAPTOP = {"width": 1280, "height": 800}  # pixels

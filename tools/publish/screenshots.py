@@ -21,7 +21,7 @@ from ..sites.catalogue import ROOT, STEPS
 from ..sites.processes import StartError
 from ..sites.site import running_sites
 from ..sites.web import LOOPBACK, listen, serve
-from ..standins import Standins
+from ..standins.standins import Standins
 from . import screenshot_of_overview, screenshots_of_pages  # noqa: F401 - register pictures
 from .browser import NoBrowser, open_browser
 from .screenshot_stage import FOLDER, RESIZE_SECONDS, TIMELINE, Stage, digest, shown, takers, takes

@@ -10,7 +10,8 @@ from PIL import Image
 from ..sites.catalogue import ROOT, STEPS
 from ..sites.visitor import PASSWORD
 from ..sites.web import TEMPLATES, Handler, Refusal, address, cookie_of, render
-from ..standins import ALLOWED, FAILURES, MAX_DELAY, control
+from ..standins.http import control
+from ..standins.state import ALLOWED, FAILURES, MAX_DELAY
 from .lane import LIMIT
 from .races import NAME
 

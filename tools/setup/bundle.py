@@ -10,9 +10,8 @@ from tempfile import TemporaryDirectory
 
 from packaging.requirements import Requirement
 
-from workshop import COMMANDS
-
 from ..arguments import parse
+from ..commands import COMMANDS
 from ..sites.catalogue import ROOT
 from .environment import REQUIREMENTS, WHEELS
 
@@ -38,7 +37,7 @@ class NoWheels(Exception):
 def main(arguments=None):
     """Run the command; return its exit status."""
     options = parse("bundle", arguments)
-    locks = [lock for name in options.commands for lock in COMMANDS[name][1]]
+    locks = [lock for name in options.commands for lock in COMMANDS[name].locks]
     output, part = options.output, options.output.with_suffix(".part")
     try:
         with TemporaryDirectory(prefix="wheels-", dir=output.parent) as folder:

@@ -11,10 +11,11 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from ...arguments import BENCHMARKS, parse
+from ...arguments import parse
 from ...sites.catalogue import ROOT
 from ...sites.machine import machine_and_versions
 from ...sites.processes import StartError
+from ..arguments import BENCHMARKS
 from . import floor, growth, load, pictures, queues, setup, suite, worker
 from .measuring import SEED, Bench
 

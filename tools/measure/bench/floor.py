@@ -12,7 +12,7 @@ from ...sites.processes import StartError
 from ...sites.production import ProductionSite
 from ...sites.site import running_site
 from ...sites.visitor import PICTURE_SIZE, make_picture
-from ...standins import Standins
+from ...standins.standins import Standins
 from .client import send_at_once, sign_up_requests
 from .measuring import p95, ratio, rounded
 

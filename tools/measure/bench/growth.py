@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from statistics import median
 
 from ...sites.catalogue import BY_NUMBER
-from ...standins import Standins
+from ...standins.standins import Standins
 from .measuring import p95, probe, ratio, rounded
 
 ROUNDS = 60

@@ -13,7 +13,7 @@ from ...sites.processes import StartError
 from ...sites.production import THREADS, ProductionSite, production_command
 from ...sites.site import running_site
 from ...sites.visitor import make_picture
-from ...standins import Standins
+from ...standins.standins import Standins
 from ..losses import counts
 from .client import send_at_once, sign_up_requests
 from .floor import BARE, bare_site

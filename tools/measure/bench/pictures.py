@@ -16,7 +16,7 @@ from ...sites.manage import step_environment
 from ...sites.processes import StartError
 from ...sites.production import production_variables
 from ...sites.visitor import make_picture
-from ...standins import Standins
+from ...standins.standins import Standins
 from .measuring import ratio
 
 ROUNDS = 3

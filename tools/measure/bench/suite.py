@@ -4,8 +4,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from workshop import COMMANDS
-
+from ...commands import COMMANDS
 from ...setup.environment import BASE, ENVIRONMENT
 from ...sites.processes import StartError, running
 from .setup import COLUMNS, LIMIT, check, cloned, result, rows
@@ -28,4 +27,4 @@ def measure(bench):
                 time.sleep(1)
             check(tests.returncode, log)
         seconds = {"end of the tests": round(time.monotonic() - start, 1)}
-        return result(seconds, clone, COMMANDS["test"][1])
+        return result(seconds, clone, COMMANDS["test"].locks)

@@ -14,7 +14,7 @@ from ...sites.production import production_variables
 from ...sites.site import Site
 from ...sites.timings import under_way
 from ...sites.visitor import PICTURE_SIZE, make_picture
-from ...standins import Standins
+from ...standins.standins import Standins
 from .measuring import POLL, Probe, p95, ratio, rounded
 
 SETTINGS = "tools.measure.bench.worker_settings"

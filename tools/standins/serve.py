@@ -6,8 +6,8 @@ import time
 
 from ..arguments import parse
 from ..sites.web import warning
-from . import Standins
 from .smtp import DAY
+from .standins import Standins
 
 
 def main(argv=None):
