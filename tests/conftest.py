@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import pytest
 
-from tools.catalogue import ROOT, STEPS
-from tools.manage import manage, new_database
-from tools.processes import family, has_ended, python_path, running, wait_until
-from tools.sites import Site, running_site, running_sites, words
-from tools.standins import Standins
-from tools.visitor import Visitor, make_picture
+from tools.sites.catalogue import ROOT, STEPS
+from tools.sites.manage import manage, new_database
+from tools.sites.processes import family, has_ended, python_path, running, wait_until
+from tools.sites.site import Site, running_site, running_sites, words
+from tools.sites.visitor import Visitor, make_picture
+from tools.standins.standins import Standins
 
 # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

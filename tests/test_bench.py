@@ -10,14 +10,14 @@ import pytest
 from rich.console import Console
 
 from tools.arguments import parse
-from tools.bench import __main__ as bench
-from tools.bench import floor, growth, load, queues
-from tools.bench.client import send_at_once, sign_up_requests
-from tools.bench.measuring import SEED, Bench, p95, ratio
-from tools.catalogue import ROOT
-from tools.machine import machine_and_versions
-from tools.processes import kill
-from tools.visitor import make_picture
+from tools.measure.bench import __main__ as bench
+from tools.measure.bench import floor, growth, load, queues
+from tools.measure.bench.client import send_at_once, sign_up_requests
+from tools.measure.bench.measuring import SEED, Bench, p95, ratio
+from tools.sites.catalogue import ROOT
+from tools.sites.machine import machine_and_versions
+from tools.sites.processes import kill
+from tools.sites.visitor import make_picture
 
 from .test_commands import LIMIT, command
 

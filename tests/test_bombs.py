@@ -11,7 +11,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from tools.catalogue import ROOT, STEPS
+from tools.sites.catalogue import ROOT, STEPS
 
 # What the README promises. Seconds are those of a photo of 48 million pixels, as often as it says.
 PHOTO_SECONDS = 0.1
@@ -66,7 +66,7 @@ def cost(folder, content, *options):
     path = folder / "picture"
     path.write_bytes(content)
     result = subprocess.run(
-        [sys.executable, "-m", "tools.memory", str(path), *options],
+        [sys.executable, "-m", "tools.measure.picture_memory", str(path), *options],
         cwd=STEPS[0].folder,
         env=os.environ
         | {"DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": str(ROOT)}

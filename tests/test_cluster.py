@@ -16,15 +16,15 @@ import psutil
 import pytest
 import requests
 
-from tools.arguments import needed, parse
-from tools.catalogue import ROOT, STEPS
-from tools.manage import manage
-from tools.ports import reserved_ports
-from tools.processes import StartError, stop
+from tools.arguments import parse
+from tools.commands import COMMANDS, locks_of
 from tools.servers import ACCESS_KEY, BUCKET, SECRET_KEY, Consumer, SkewedConsumer
-from tools.visitor import Visitor, make_picture
+from tools.sites.catalogue import ROOT, STEPS
+from tools.sites.manage import manage
+from tools.sites.ports import reserved_ports
+from tools.sites.processes import StartError, stop
+from tools.sites.visitor import Visitor, make_picture
 from tools.wire import wired
-from workshop import COMMANDS
 
 LIMIT = 150  # seconds, for what never happens
 
@@ -178,8 +178,11 @@ def test_lesson_does_not_know_what_it_runs_on():
 
 
 def test_only_the_recording_of_the_cluster_needs_its_servers():
-    for arguments, locks in [(["cluster"], COMMANDS["cluster"][1]), ([], COMMANDS["record"][1])]:
-        assert needed("record", parse("record", arguments)) == locks
+    for arguments, locks in [
+        (["cluster"], COMMANDS["cluster"].locks),
+        ([], COMMANDS["record"].locks),
+    ]:
+        assert locks_of("record", parse("record", arguments)) == locks
 
 
 class RunningCluster:

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from tools.catalogue import ROOT, STEPS
-from tools.manage import manage
-from tools.test_all import files
+from tools.sites.catalogue import ROOT, STEPS
+from tools.sites.manage import manage
+from tools.upkeep.test_all import files
 
 # All that Django's commands judge a step by; where it is that of an earlier step, so is the answer.
 JUDGED = [

@@ -14,11 +14,12 @@ import psutil
 import pytest
 import requests
 
-from tools.catalogue import ROOT
-from tools.ports import free_port, reserved_ports
-from tools.processes import stop
-from tools.run import keep_consumer_running
-from tools.visitor import Visitor
+from tools.commands import COMMANDS
+from tools.demo.run import keep_consumer_running
+from tools.sites.catalogue import ROOT
+from tools.sites.ports import free_port, reserved_ports
+from tools.sites.processes import stop
+from tools.sites.visitor import Visitor
 
 from .conftest import wait_for
 
@@ -27,7 +28,8 @@ LIMIT = 300  # seconds, for what never happens
 # Runs a command as if there were one step: how it stops does not hang on how many there are.
 WITH_ONE_STEP = """
 import sys
-from tools import catalogue, {name}
+from tools.sites import catalogue
+from tools.{package} import {name}
 catalogue.STEPS[:] = [catalogue.BY_NUMBER[{number}]]
 sys.exit({name}.main())
 """
@@ -35,6 +37,8 @@ SITE_AND_CONSUMER = 2  # processes
 
 
 def command(name, *arguments):
+    if name in COMMANDS:
+        name = ".".join(filter(None, COMMANDS[name][:2]))
     return [sys.executable, "-m", f"tools.{name}", *arguments]
 
 
@@ -75,7 +79,13 @@ def started(arguments, until, **options):
 
 
 def with_one_step(number, name, *arguments):
-    return [sys.executable, "-c", WITH_ONE_STEP.format(name=name, number=number), *arguments]
+    package = COMMANDS[name].room
+    return [
+        sys.executable,
+        "-c",
+        WITH_ONE_STEP.format(package=package, name=name, number=number),
+        *arguments,
+    ]
 
 
 def short_demo(var_dir, base_port):
@@ -204,7 +214,7 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
     launcher = tmp_path / "workshop.py"  # the real one would first make .venv
     launcher.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from tools.run import main; sys.exit(main(sys.argv[2:]))"
+        "from tools.demo.run import main; sys.exit(main(sys.argv[2:]))"
     )
     # Not step 4, as above: two that begin at once in a new clone would both make its database.
     arguments = [sys.executable, launcher, "run", "5", f"--base-port={base_port}"]
@@ -238,7 +248,7 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
 def test_consumer_with_broken_code_waits_until_that_is_saved(tmp_path, monkeypatch, capsys):
     code = tmp_path / "tasks.py"
     code.write_text("raise SystemExit(3)")
-    monkeypatch.setattr("tools.run.manage", lambda *_: [sys.executable, code])
+    monkeypatch.setattr("tools.demo.run.manage", lambda *_: [sys.executable, code])
     site = psutil.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     said = []
 

@@ -15,8 +15,8 @@ import requests
 from PIL import Image
 from timing.sign_up import SignUp
 
-from tools.standins import JOKES
-from tools.visitor import PASSWORD, Visitor, make_picture
+from tools.sites.visitor import PASSWORD, Visitor, make_picture
+from tools.standins.state import JOKES
 
 from .conftest import at_both_ends, at_the_last_step, wait_for
 

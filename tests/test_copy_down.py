@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from tools.catalogue import STEPS
-from tools.copy_down import copy_down
+from tools.sites.catalogue import STEPS
+from tools.upkeep.copy_down import copy_down
 
 FIRST, SECOND, THIRD, FOURTH, FIFTH = (step.name for step in STEPS)
 SHARED = "accounts/models.py"  # the same in all steps

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.catalogue import ROOT
-from tools.environment import BASE
-from tools.processes import running
-from tools.sites import running_site
-from tools.visitor import make_picture
+from tools.setup.environment import BASE
+from tools.sites.catalogue import ROOT
+from tools.sites.processes import running
+from tools.sites.site import running_site
+from tools.sites.visitor import make_picture
 
 from .conftest import VisitedSite, wait_for
 from .test_contract import mail_to

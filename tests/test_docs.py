@@ -7,17 +7,18 @@ from statistics import median
 
 import pytest
 
-from tools import docs, downloads
-from tools.catalogue import ROOT, STEPS
-from tools.docs import read, readmes, regenerated
-from tools.environment import MEGABYTES
-from tools.losses import WAYS
+from tools.commands import COMMANDS
+from tools.measure.losses import WAYS
 from tools.playground.stages import TASKS
-from workshop import COMMANDS
+from tools.publish import docs
+from tools.publish.docs import read, readmes, regenerated
+from tools.setup import downloads
+from tools.setup.environment import MEGABYTES
+from tools.sites.catalogue import ROOT, STEPS
 
 by_readme = pytest.mark.parametrize("path", readmes(), ids=lambda p: p.relative_to(ROOT).as_posix())
 by_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-INSTALLED = COMMANDS["demo"][1]  # by the first run
+INSTALLED = COMMANDS["demo"].locks  # by the first run
 DEMO = "notebooks/data/demo.json"
 
 
@@ -47,18 +48,19 @@ def test_every_link_leads_to_a_file(path):
 @by_readme
 def test_every_command_exists(path):
     commands = re.findall(r"python workshop\.py ([\w-]+)", path.read_text(encoding="utf-8"))
-    launcher = read("workshop.py")
-    assert [name for name in commands if f'"{name}"' not in launcher] == []
+    assert set(commands) <= set(COMMANDS)
 
 
 def test_every_option_that_the_instructor_is_told_of_exists():
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
-    options = set(re.findall(r"(?<!-)--[a-z][\w-]+", read("INSTRUCTOR.md")))
+    options = set(re.findall(r"(?<!-)--[a-z][\w-]+", read("docs/INSTRUCTOR.md")))
     assert {option for option in options if f'"{option}"' not in code} == set()
 
 
 def test_timetables_add_up():
-    _, *parts = re.split(r"^### ", read("INSTRUCTOR.md").partition("## Prepare")[0], flags=re.M)
+    _, *parts = re.split(
+        r"^### ", read("docs/INSTRUCTOR.md").partition("## Prepare")[0], flags=re.M
+    )
     for part in parts:
         [total] = re.findall(r"(\d+) minutes\n", part)
         assert sum(map(int, re.findall(r"\| (\d+) \|", part))) == int(total)
@@ -68,7 +70,7 @@ def test_instructor_is_told_the_recorded_time_of_a_full_room(timing_log):
     burst = timing_log.load("burst_step4_2")
     visitors, seconds = len(timing_log.sign_ups(burst)), timing_log.drained(burst)
     each = seconds / visitors
-    text = " ".join(read("INSTRUCTOR.md").split())
+    text = " ".join(read("docs/INSTRUCTOR.md").split())
     assert f"two workers need about {each:.0f} s for each visitor" in text
     assert f"done after about {round(30 * each, -1):.0f} s" in text
     assert f"(recorded: {visitors} visitors within a second, done after {seconds:.0f} s)" in text
@@ -125,7 +127,9 @@ def test_minutes_of_the_steps_are_the_same_in_both_places():
 
 def walk_through():
     """Return the rows of INSTRUCTOR.md's table, by the step's number: the numbers in its cells."""
-    table = read("INSTRUCTOR.md").partition("<!-- walk-through -->\n\n")[2].partition("\n\n")[0]
+    table = (
+        read("docs/INSTRUCTOR.md").partition("<!-- walk-through -->\n\n")[2].partition("\n\n")[0]
+    )
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
     return {int(number): [float(cell) for cell in cells if cell] for number, *cells in rows}
 
@@ -152,12 +156,14 @@ def test_minutes_of_writing_follow_from_the_tasks_words_and_the_walk_through():
         for stage, tasks in TASKS.items()
     ]
     assert stated == minutes
-    said = "[{}, {}, {} and {} minutes](INSTRUCTOR.md#timetables)".format(*minutes)
+    said = "[{}, {}, {} and {} minutes](docs/INSTRUCTOR.md#timetables)".format(*minutes)
     assert said in " ".join(read("README.md").split())
 
 
 def test_timetables_leave_time_to_write():
-    rows = re.findall(r"^\| `start (\d)`, and write it.* \| (\d+) \|$", read("INSTRUCTOR.md"), re.M)
+    rows = re.findall(
+        r"^\| `start (\d)`, and write it.* \| (\d+) \|$", read("docs/INSTRUCTOR.md"), re.M
+    )
     assert {stage for stage, _ in rows} == {str(stage) for stage in TASKS}
     for stage, minutes in rows:
         assert int(minutes) >= walk_through()[int(stage)][-1] * 4 / 3  # a third for questions
@@ -166,15 +172,15 @@ def test_timetables_leave_time_to_write():
 @pytest.mark.parametrize(
     ("words", "locks", "installed"),
     [
-        ("The first run downloads some {} MB", COMMANDS["demo"][1], []),
+        ("The first run downloads some {} MB", COMMANDS["demo"].locks, []),
         (
             "open the notebooks in JupyterLab ({} MB the first time)",
-            COMMANDS["notebooks"][1],
+            COMMANDS["notebooks"].locks,
             INSTALLED,
         ),
         (
             "every test (about five minutes, and {} MB the first time)",
-            COMMANDS["test"][1],
+            COMMANDS["test"].locks,
             INSTALLED,
         ),
     ],
@@ -186,7 +192,7 @@ def test_readme_says_the_recorded_megabytes(words, locks, installed):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_launcher_announces_the_recorded_megabytes(name):
-    locks = COMMANDS[name][1]
+    locks = COMMANDS[name].locks
     announced = sum(MEGABYTES[lock] for lock in locks)
     assert announced == pytest.approx(downloads.megabytes(locks), rel=0.1)
 
@@ -197,7 +203,7 @@ def test_recorded_downloads_are_those_of_the_locks():
         pins = read(f"requirements/{lock}").replace("-", "_")
         for name in files:
             package, version = name.removesuffix(".tar.gz").split("-")[:2]
-            assert f"{package}=={version}" in pins, "run: python -m tools.downloads"
+            assert f"{package}=={version}" in pins, "run: python -m tools.setup.downloads"
     assert set(record) == {path.name for path in downloads.REQUIREMENTS.glob("*.txt")}
 
 

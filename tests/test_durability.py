@@ -11,12 +11,12 @@ from random import Random
 import pytest
 import requests
 
-from tools.catalogue import BY_NUMBER
-from tools.losses import measure
-from tools.manage import manage
-from tools.processes import has_ended, kill, stop
-from tools.sites import running_site, words
-from tools.visitor import PASSWORD, Visitor
+from tools.measure.losses import measure
+from tools.sites.catalogue import BY_NUMBER
+from tools.sites.manage import manage
+from tools.sites.processes import has_ended, kill, stop
+from tools.sites.site import running_site, words
+from tools.sites.visitor import PASSWORD, Visitor
 
 from .conftest import LIGHT, VisitedSite, wait_for, workers
 from .test_contract import PICTURE, mail_to, user_count

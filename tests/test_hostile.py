@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 from PIL import Image
 
-from tools.visitor import PASSWORD, TIMEOUT, Visitor, make_picture
+from tools.sites.visitor import PASSWORD, TIMEOUT, Visitor, make_picture
 
 from .conftest import at_both_ends, at_the_last_step, wait_for
 from .test_contract import BAD_UPLOADS, ERROR, encoded

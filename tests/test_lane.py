@@ -8,11 +8,11 @@ import requests
 from timing.sign_up import SignUp
 from urllib3.exceptions import ProtocolError
 
-from tools.catalogue import BY_NUMBER
-from tools.processes import StartError
 from tools.race.drawing import drawing
 from tools.race.kill import Kill
 from tools.race.lane import Lane
+from tools.sites.catalogue import BY_NUMBER
+from tools.sites.processes import StartError
 
 SERVER, CONSUMER, NEW_CONSUMER = 10, 20, 15  # process ids
 CUT = "the connection was cut: the visitor got no answer"

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from tools.catalogue import STEPS
-from tools.sites import running_site
+from tools.sites.catalogue import STEPS
+from tools.sites.site import running_site
 
 from .conftest import VisitedSite
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools.catalogue import ROOT, STEPS
-from tools.notebooks import executed, main, notebooks, tidy, update
+from tools.publish.notebooks import executed, main, notebooks, tidy, update
+from tools.sites.catalogue import ROOT, STEPS
 
 from .conftest import wait_for
 from .test_commands import LIMIT, posix_only
@@ -28,7 +28,7 @@ UPDATE = """
 import signal
 import sys
 from pathlib import Path
-from tools import notebooks
+from tools.publish import notebooks
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 notebooks.FOLDER = Path(sys.argv[1])
 sys.exit(notebooks.main(["--update"]))

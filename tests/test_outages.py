@@ -12,9 +12,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from tools.manage import manage
-from tools.standins import Standins
-from tools.visitor import PASSWORD, make_picture
+from tools.sites.manage import manage
+from tools.sites.visitor import PASSWORD, make_picture
+from tools.standins.standins import Standins
 
 from .conftest import wait_for, workers
 from .test_contract import PICTURE, home_says, mail_to, user_count

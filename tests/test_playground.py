@@ -12,13 +12,13 @@ import psutil
 import pytest
 import requests
 
-from tools.catalogue import BY_NUMBER, ROOT
 from tools.playground import check, diff, evidence, hint, reset, start
 from tools.playground.lanes import drawn
 from tools.playground.probe.errors import described
 from tools.playground.project import NOTES, find_project, notes
 from tools.playground.stages import BEYOND, TASKS
-from tools.processes import stop
+from tools.sites.catalogue import BY_NUMBER, ROOT
+from tools.sites.processes import stop
 
 from .conftest import wait_for
 from .test_commands import base_port, posix_only, started  # noqa: F401  a fixture
@@ -261,7 +261,7 @@ def test_reset_leaves_the_steps_alone(capsys):
 
 
 def test_run_serves_the_playground_and_its_banner_says_so(playground, base_port):  # noqa: F811
-    command = [sys.executable, "-m", "tools.run", str(playground), f"--base-port={base_port}"]
+    command = [sys.executable, "-m", "tools.demo.run", str(playground), f"--base-port={base_port}"]
     with started(command, "Starting development server") as (process, _):
         url = f"http://127.0.0.1:{int(base_port) + 6}/"
         wait_for(lambda: is_up(url), LIMIT)

@@ -17,11 +17,11 @@ import pytest
 from huey import SqliteHuey
 from huey.exceptions import HueyException
 
-from tools.catalogue import BY_NUMBER
-from tools.docs import read
-from tools.manage import manage, new_database
-from tools.sites import running_site
-from tools.visitor import PASSWORD, make_picture
+from tools.publish.docs import read
+from tools.sites.catalogue import BY_NUMBER
+from tools.sites.manage import manage, new_database
+from tools.sites.site import running_site
+from tools.sites.visitor import PASSWORD, make_picture
 
 from .conftest import VisitedSite, outbox_site, wait_for, workers
 from .test_contract import mail_to
@@ -150,7 +150,9 @@ def test_each_process_of_a_server_has_a_pool_of_its_own(standins, tmp_path):
 
 
 def block(language, first_line=""):
-    [text] = re.findall(rf"```{language}\n({first_line}.*?)```", read("PRODUCTION.md"), re.DOTALL)
+    [text] = re.findall(
+        rf"```{language}\n({first_line}.*?)```", read("docs/PRODUCTION.md"), re.DOTALL
+    )
     return text
 
 

@@ -10,12 +10,12 @@ from threading import Event
 import pytest
 import requests
 
-from tools.catalogue import BY_NUMBER
-from tools.manage import step_environment
-from tools.ports import free_port
 from tools.race import MAIL_TRIES, Lane, RaceHandler, Races
-from tools.standins import Standins
-from tools.web import TOKEN, listen, names, printable, serve, warning
+from tools.sites.catalogue import BY_NUMBER
+from tools.sites.manage import step_environment
+from tools.sites.ports import free_port
+from tools.sites.web import TOKEN, listen, names, printable, serve, warning
+from tools.standins.standins import Standins
 
 from .conftest import LIMIT, wait_for
 

@@ -14,16 +14,16 @@ import pytest
 from rich.console import Console
 from timing.sign_up import SignUp
 
-import tools.record
-from tools.catalogue import ROOT, STEPS
-from tools.machine import machine_and_versions
-from tools.ports import free_port, reserved_ports
-from tools.processes import StartError
-from tools.recording import Recording
-from tools.runs import SEED
-from tools.runs_of_pictures import PICTURES
-from tools.standins import Standins
-from tools.visitor import SignUpRefused
+import tools.measure.record
+from tools.measure.recording import Recording
+from tools.measure.runs import SEED
+from tools.measure.runs_of_pictures import PICTURES
+from tools.sites.catalogue import ROOT, STEPS
+from tools.sites.machine import machine_and_versions
+from tools.sites.ports import free_port, reserved_ports
+from tools.sites.processes import StartError
+from tools.sites.visitor import SignUpRefused
+from tools.standins.standins import Standins
 
 from .conftest import wait_for
 from .test_commands import (
@@ -218,11 +218,11 @@ def test_only_keeps_the_other_runs(tmp_path, monkeypatch):
     def run(recording, options):
         recording.keep_rows("made anew", [], STEPS, options.signups, {})
 
-    monkeypatch.setitem(tools.record.RUNS, "hashes", run)
-    options = tools.record.parse(
+    monkeypatch.setitem(tools.measure.record.RUNS, "hashes", run)
+    options = tools.measure.record.parse(
         "record", [f"--into={tmp_path}", "--signups=1", "--only", "hashes"]
     )
-    tools.record.record(options, Console(quiet=True))
+    tools.measure.record.record(options, Console(quiet=True))
     new = recorded(tmp_path)
     runs = new.pop("runs")
     assert new == about
@@ -234,9 +234,9 @@ def test_only_refuses_to_mix_machines(tmp_path):
     path = tmp_path / "recorded.json"
     other = {"seed": SEED, "runs": {}} | machine_and_versions() | {"machine": "another"}
     path.write_text(json.dumps(other), encoding="utf-8")
-    options = tools.record.parse("record", [f"--into={tmp_path}", "--only", "web"])
+    options = tools.measure.record.parse("record", [f"--into={tmp_path}", "--only", "web"])
     with pytest.raises(StartError, match="of another machine"):
-        tools.record.record(options, Console(quiet=True))
+        tools.measure.record.record(options, Console(quiet=True))
     assert json.loads(path.read_text(encoding="utf-8")) == other
 
 
@@ -282,6 +282,6 @@ def test_run_with_failed_or_missing_work_is_refused():
 
 
 def test_clients_that_fail_end_at_once():
-    arguments = command("busy", f"http://127.0.0.1:{free_port()}/", "2")
+    arguments = command("measure.busy_clients", f"http://127.0.0.1:{free_port()}/", "2")
     result = subprocess.run(arguments, cwd=ROOT, capture_output=True, timeout=LIMIT)
     assert result.returncode == 1

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tools.catalogue import ROOT
-from workshop import COMMANDS
+from tools.commands import COMMANDS
+from tools.sites.catalogue import ROOT
 
 PIN = re.compile(r"^([^=\s]+)==(\S+)(?: ; (.*))?$", re.MULTILINE)
 
@@ -13,7 +13,7 @@ PIN = re.compile(r"^([^=\s]+)==(\S+)(?: ; (.*))?$", re.MULTILINE)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_locks_that_are_installed_together_agree(name):
     pins = {}
-    for lock in COMMANDS[name][1]:
+    for lock in COMMANDS[name].locks:
         text = (ROOT / "requirements" / lock).read_text(encoding="utf-8")
         for package, version, marker in PIN.findall(text):
             pins.setdefault((package, marker), {}).setdefault(version, []).append(lock)

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from tools.catalogue import ROOT
-from tools.docs import readmes
-from tools.screenshots import SOURCES
-from tools.stage import FOLDER, digest, shown
+from tools.publish.docs import readmes
+from tools.publish.screenshot_stage import FOLDER, digest, shown
+from tools.publish.screenshots import SOURCES
+from tools.sites.catalogue import ROOT
 
 NAMED = re.compile(r"[\w./]*screenshots/([\w.]+\.png)")
 
@@ -36,7 +36,7 @@ def test_every_picture_in_a_readme_is_there(path):
 
 
 def test_line_ends_do_not_count(tmp_path, monkeypatch):
-    monkeypatch.setattr("tools.stage.ROOT", tmp_path)
+    monkeypatch.setattr("tools.publish.screenshot_stage.ROOT", tmp_path)
     file = tmp_path / "style.css"
     file.write_bytes(b"a {\n}\n")
     before = digest(["style.css"])

@@ -13,15 +13,15 @@ import psutil
 import pytest
 import requests
 
-from tools.catalogue import BY_NUMBER, ROOT, STEPS
-from tools.manage import databases, new_database, schema_of
+from tools.commands import COMMANDS
 from tools.playground.project import LEFT_OUT, PORT
-from tools.processes import StartError, has_ended, kill, start
 from tools.race import RaceHandler, Races
-from tools.sites import running_site
-from tools.visitor import Visitor
-from tools.web import address, listen, serve
-from workshop import COMMANDS
+from tools.sites.catalogue import BY_NUMBER, ROOT, STEPS
+from tools.sites.manage import databases, new_database, schema_of
+from tools.sites.processes import StartError, has_ended, kill, start
+from tools.sites.site import running_site
+from tools.sites.visitor import Visitor
+from tools.sites.web import address, listen, serve
 
 from .conftest import wait_for
 

@@ -7,10 +7,10 @@ from statistics import median
 
 import pytest
 
-from tools import slides
-from tools.catalogue import STEPS
-from tools.docs import TABLE, read, regenerated
-from tools.slides import PLOT, main, page
+from tools.publish import slides
+from tools.publish.docs import TABLE, read, regenerated
+from tools.publish.slides import PLOT, main, page
+from tools.sites.catalogue import STEPS
 
 
 class Reader(HTMLParser):
@@ -59,13 +59,13 @@ def test_slides_show_the_recorded_times_and_losses(reader):
 def test_slides_show_the_plots_that_the_notebooks_show_today(reader):
     outputs = [
         output["data"]["image/png"].strip()
-        for path, _ in PLOT.findall(read("SLIDES.md"))
+        for path, _ in PLOT.findall(read("docs/SLIDES.md"))
         for cell in json.loads(read(path))["cells"]
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
     shown = [url.partition(",")[2] for url in reader.references]
-    assert len(shown) == read("SLIDES.md").count("<!-- plot ") > 0
+    assert len(shown) == read("docs/SLIDES.md").count("<!-- plot ") > 0
     assert [picture for picture in shown if picture not in outputs] == []
 
 
@@ -74,10 +74,12 @@ def test_slides_write_no_measured_figure_themselves(reader):
 
 
 def test_figures_come_from_the_data_even_when_the_source_is_old(monkeypatch):
-    old = TABLE.sub(lambda match: match[0].replace(" s |", "9 s |"), read("SLIDES.md"))
+    old = TABLE.sub(lambda match: match[0].replace(" s |", "9 s |"), read("docs/SLIDES.md"))
     assert old != regenerated(old)
     fresh = page()
-    monkeypatch.setattr(slides, "read", lambda path: old if path == "SLIDES.md" else read(path))
+    monkeypatch.setattr(
+        slides, "read", lambda path: old if path == "docs/SLIDES.md" else read(path)
+    )
     assert page() == fresh
 
 

@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tools.standins import ALLOWED, JOKES, MAX_MAIL_BYTES, Standins
+from tools.standins.smtp import MAX_MAIL_BYTES
+from tools.standins.standins import Standins
+from tools.standins.state import ALLOWED, JOKES
 
 from .conftest import wait_for
 
@@ -549,7 +551,7 @@ def test_website_of_this_machine_may_change_things(standins, origin):
 def running_standins(*options):
     """Start the command on free ports; yield the process and what it printed, as a dict."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tools.standins", "--http-port=0", "--smtp-port=0", *options],
+        [sys.executable, "-m", "tools.standins.serve", "--http-port=0", "--smtp-port=0", *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -567,7 +569,7 @@ def test_port_in_use_is_one_line_and_status_1(port):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         ended = subprocess.run(
-            [sys.executable, "-m", "tools.standins", "--http-port=0", "--smtp-port=0"]
+            [sys.executable, "-m", "tools.standins.serve", "--http-port=0", "--smtp-port=0"]
             + [f"{port}={number}"],
             cwd=ROOT,
             capture_output=True,

@@ -1,12 +1,12 @@
-"""Neighbouring steps differ only where tools/changes.py says, and by as few lines as it says."""
+"""Neighbouring steps differ only where tools/upkeep/changes.py says, and in as few lines."""
 
 import re
 from itertools import pairwise
 
 import pytest
 
-from tools.catalogue import STEPS
-from tools.changes import CHANGES, MOST_LINES, changed_lines, files, is_listed, may_change
+from tools.sites.catalogue import STEPS
+from tools.upkeep.changes import CHANGES, MOST_LINES, changed_lines, files, is_listed, may_change
 
 SCREEN = 70  # lines
 OUTSIDE = re.compile(r"^\s*(from|import) (tools|workshop|step\d)", re.MULTILINE)
@@ -25,7 +25,7 @@ def test_all_other_files_are_the_same(before, after):
     names = [name for name in differing(before, after) if not may_change(after, name)]
     assert sorted(names) == [], (
         "if one of them was edited: python workshop.py copy-down"
-        " (if the step is to change it: list it in tools/changes.py)"
+        " (if the step is to change it: list it in tools/upkeep/changes.py)"
     )
 
 

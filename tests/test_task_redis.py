@@ -4,10 +4,10 @@ from importlib.util import find_spec
 
 import pytest
 
-from tools.catalogue import BY_NUMBER
 from tools.playground.evidence import Evidence
 from tools.playground.project import Project
 from tools.playground.stages import chosen
+from tools.sites.catalogue import BY_NUMBER
 
 from . import variants_beyond
 from .test_tasks import copied

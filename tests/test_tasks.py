@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from tools.catalogue import BY_NUMBER, STEPS
 from tools.playground.check import judge
 from tools.playground.evidence import Evidence
 from tools.playground.lanes import lanes, solutions
 from tools.playground.project import Project
 from tools.playground.stages import BEYOND, TASKS, chosen
+from tools.sites.catalogue import BY_NUMBER, STEPS
 
 from . import variants_beyond
 from .variants import HONEST, MISTAKES, Variant, copies

@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tools import test_all
-from tools.catalogue import ROOT
-from tools.processes import python_path
+from tools.sites.catalogue import ROOT
+from tools.sites.processes import python_path
+from tools.upkeep import test_all
 
 from .conftest import wait_for
 from .test_commands import LIMIT, command, posix_only
@@ -126,7 +126,7 @@ def test_each_session_has_its_second_try():
 @posix_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_stopping_leaves_no_process_behind(number):
-    with psutil.Popen(command("test_all", "1"), cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+    with psutil.Popen(command("test", "1"), cwd=ROOT, stdout=subprocess.DEVNULL) as run:
         wait_for(run.children, LIMIT)
         family = run.children(recursive=True)
         run.send_signal(number)

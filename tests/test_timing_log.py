@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tools.catalogue import STEPS
+from tools.sites.catalogue import STEPS
 
 
 def record(event, start, end, sign_up="1", process=1, thread="Thread-1", step="step4_huey"):

@@ -23,11 +23,11 @@ from timing.records import TimingLog
 from timing.sign_up import under_way
 
 from .arguments import parse
-from .catalogue import ROOT, STEPS
-from .manage import manage_once, migrate, step_environment
-from .processes import StartError, check_port_is_free, family
 from .servers import ACCESS_KEY, BUCKET, LOOPBACK, SECRET_KEY, Consumer, Postgres, Redis, Store, Web
-from .sites import start_standins
+from .sites.catalogue import ROOT, STEPS
+from .sites.manage import manage_once, migrate, step_environment
+from .sites.processes import StartError, check_port_is_free, family
+from .standins.standins import start_standins
 
 WEB_SERVERS, CONSUMERS = 2, 3
 HEALTH_TOKEN = "workshop"

@@ -16,9 +16,9 @@ import psycopg
 import requests
 
 from .cluster import STEP, running_cluster
-from .processes import StartError, family, has_ended
 from .servers import Consumer, SkewedConsumer
-from .visitor import Visitor, make_picture
+from .sites.processes import StartError, family, has_ended
+from .sites.visitor import Visitor, make_picture
 from .wire import wired
 
 VISITORS = 8  # so that there is more work than workers

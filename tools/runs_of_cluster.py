@@ -18,14 +18,14 @@ from threading import Barrier
 import psutil
 import requests
 
-from .catalogue import ROOT
 from .cluster import STEP, running_cluster
 from .cluster_faults import AWAY, LIMITS, SKEW, faults, paused, rows
-from .machine import machine_and_versions
-from .manage import manage_once, migrate, step_environment
-from .processes import StartError, family, stop
 from .servers import Consumer
-from .visitor import Visitor
+from .sites.catalogue import ROOT
+from .sites.machine import machine_and_versions
+from .sites.manage import manage_once, migrate, step_environment
+from .sites.processes import StartError, family, stop
+from .sites.visitor import Visitor
 
 CONSUMERS = [1, 2, 4]
 VISITORS = [1, 16, 64]

@@ -11,10 +11,10 @@ from threading import RLock
 
 import psutil
 
-from .catalogue import ROOT
-from .manage import manage
-from .ports import free_port
-from .processes import (
+from .sites.catalogue import ROOT
+from .sites.manage import manage
+from .sites.ports import free_port
+from .sites.processes import (
     STOP_SECONDS,
     StartError,
     has_ended,
@@ -23,8 +23,8 @@ from .processes import (
     stop,
     wait_until,
 )
-from .sites import answers, words
-from .web import LOOPBACK
+from .sites.site import answers, words
+from .sites.web import LOOPBACK
 
 BUCKET, ACCESS_KEY, SECRET_KEY = "pictures", "workshop", "workshop-secret"
 

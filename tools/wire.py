@@ -6,7 +6,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Event, Thread
 from urllib.parse import urlsplit
 
-from .web import LOOPBACK
+from .sites.web import LOOPBACK
 
 
 class Wire(ThreadingTCPServer):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tools.browser import NoBrowser, open_browser
+from tools.publish.browser import NoBrowser, open_browser
 
 expect.set_options(timeout=30_000)  # a limit for what never happens, not a speed that is tested
 

@@ -6,11 +6,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tools import slides
-from tools.catalogue import STEPS
-from tools.sites import running_site
-from tools.test_all import files
-from tools.visitor import PASSWORD, Visitor
+from tools.publish import slides
+from tools.sites.catalogue import STEPS
+from tools.sites.site import running_site
+from tools.sites.visitor import PASSWORD, Visitor
+from tools.upkeep.test_all import files
 
 from ..conftest import LIGHT, VisitedSite, wait_for
 

@@ -12,11 +12,11 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import expect
 
-from tools.catalogue import STEPS
 from tools.race import RaceHandler, Races
 from tools.race.drawing import drawing
-from tools.visitor import Visitor
-from tools.web import listen, serve
+from tools.sites.catalogue import STEPS
+from tools.sites.visitor import Visitor
+from tools.sites.web import listen, serve
 
 from ..test_lane import BACK, CONSUMER, NEW_CONSUMER, SAVED, cut, lane_of, work
 from .test_pages import PHONE, axe_violations, expect_done, sign_up

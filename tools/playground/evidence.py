@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 import psutil
 from timing.records import TimingLog, pieces_of_work
 
-from ..catalogue import ROOT
-from ..manage import databases, known_database, schema_of
-from ..processes import StartError, kill, python_path
 from ..servers import Redis
-from ..sites import Site, words
+from ..sites.catalogue import ROOT
+from ..sites.manage import databases, known_database, schema_of
+from ..sites.processes import StartError, kill, python_path
+from ..sites.site import Site, words
 from .workers import ATTENTIVE, CountingStandins, Workers
 
 LIMIT = 60  # seconds, for what hangs and does not say so: a start, an experiment

@@ -3,7 +3,7 @@
 import sys
 
 from ..arguments import parse
-from ..catalogue import STEPS
+from ..sites.catalogue import STEPS
 from .check import judge
 from .evidence import Broken, Evidence
 from .project import NoProject, find_project, note, notes

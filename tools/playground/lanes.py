@@ -8,7 +8,7 @@ from pathlib import Path
 
 from timing.sign_up import SignUp
 
-from ..catalogue import BY_NUMBER
+from ..sites.catalogue import BY_NUMBER
 
 SOLUTIONS = Path(__file__).with_name("solutions.json")
 WIDTH = 60  # columns for the time

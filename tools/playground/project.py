@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalogue import BY_NUMBER, ROOT, STEPS, started_in
+from ..sites.catalogue import BY_NUMBER, ROOT, STEPS, started_in
 
 PLAYGROUND = ROOT / "playground"
 NOTES = "playground.json"  # in the folder: its stage, and how many hints were shown

@@ -4,7 +4,7 @@ import shutil
 import textwrap
 import time
 
-from ..catalogue import STEPS
+from ..sites.catalogue import STEPS
 from .lanes import beside_the_solution
 
 MARKS = {True: "✓", False: "✗"}

@@ -5,7 +5,7 @@ import sys
 import requests
 
 from ..arguments import parse
-from ..catalogue import STEPS
+from ..sites.catalogue import STEPS
 from .project import NoProject, changed_files, find_project, make, put_aside, shown
 
 HEALTHY = {"joke_delay": 0.2, "mail_delay": 0.3, "joke_failure": None, "mail_failure": None}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import psutil
 
-from ..processes import StartError, kill
-from ..standins import Standins
+from ..sites.processes import StartError, kill
+from ..standins.standins import Standins
 
 LEASE_SECONDS = 1
 BACK_SECONDS = 10  # what work may take to come back: leases and pauses are about a second

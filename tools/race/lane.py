@@ -9,8 +9,8 @@ from timing.records import TimingLog
 from timing.sign_up import SignUp
 from urllib3.exceptions import ProtocolError
 
-from ..catalogue import STEPS
-from ..visitor import Visitor
+from ..sites.catalogue import STEPS
+from ..sites.visitor import Visitor
 
 LIMIT = 60  # seconds that a lane is watched, however much is still to do
 MAIL_TRIES = dict(zip(STEPS, [1, 1, 1, 9, 20], strict=True))  # step 4: Huey's retries; 5: attempts

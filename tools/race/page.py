@@ -7,10 +7,11 @@ from uuid import uuid4
 
 from PIL import Image
 
-from ..catalogue import ROOT
-from ..standins import ALLOWED, FAILURES, MAX_DELAY, control
-from ..visitor import PASSWORD
-from ..web import TEMPLATES, Handler, Refusal, address, cookie_of, render
+from ..sites.catalogue import ROOT
+from ..sites.visitor import PASSWORD
+from ..sites.web import TEMPLATES, Handler, Refusal, address, cookie_of, render
+from ..standins.http import control
+from ..standins.state import ALLOWED, FAILURES, MAX_DELAY
 from .lane import LIMIT
 from .races import NAME
 

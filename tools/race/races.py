@@ -5,8 +5,8 @@ import time
 from threading import Lock, Thread
 from uuid import uuid4
 
-from ..visitor import make_picture
-from ..web import POLL, Refusal
+from ..sites.visitor import make_picture
+from ..sites.web import POLL, Refusal
 from .drawing import drawing
 from .kill import Kill
 from .lane import Lane

@@ -7,7 +7,7 @@ import struct
 import time
 from datetime import datetime
 
-from ..web import POLL, Handler, Refusal, render
+from ..sites.web import POLL, Handler, Refusal, render
 from .state import ALLOWED, GARBAGE
 
 MAX_MAILS_ON_PAGE = 100

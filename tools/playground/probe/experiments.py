@@ -15,7 +15,7 @@ from django.core.signals import got_request_exception
 from django.db import connection, transaction
 from PIL import Image
 
-from tools.visitor import Visitor
+from tools.sites.visitor import Visitor
 
 from .errors import described
 

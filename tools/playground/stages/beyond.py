@@ -3,7 +3,7 @@
 import re
 import sys
 
-from ...standins import JOKES
+from ...standins.state import JOKES
 from ..tasks import DJANGO, HUEY, Task, raised, refused, too_early
 from . import stage4
 

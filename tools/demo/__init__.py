@@ -1,0 +1,1 @@
+"""The commands that an attendee watches: demo and run."""

@@ -1,0 +1,158 @@
+"""Sign real users up through all five steps, and show what the visitors waited for."""
+
+import math
+import os
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from uuid import uuid4
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ..arguments import parse
+from ..race import MOST, Lane, RaceHandler, Races
+from ..sites.catalogue import STEPS
+from ..sites.processes import StartError, check_port_is_free
+from ..sites.site import running_sites
+from ..sites.visitor import PASSWORD, SignUpRefused, make_picture
+from ..sites.web import POLL, TOKEN, address, listen, printable, serve, warning
+from ..standins.standins import start_standins
+from .figures import summary, table, write_json
+
+# Two a step, six a race, and none of them ever waits for another.
+THREADS = 2 * len(STEPS) + 6 * MOST
+
+
+def main(arguments=None):
+    """Run the command; return its exit status."""
+    options = parse("demo", arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    console = Console(highlight=False)
+    try:
+        return demo(options, console)
+    except (StartError, SignUpRefused) as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return 130
+
+
+def demo(options, console):
+    """Start everything, sign up, print the table; stay up until Ctrl-C without --once."""
+    with ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(THREADS))
+        console.print("Starting five sites, Huey's workers, a joke API and a mail server ...")
+        if not options.once:
+            check_port_is_free(options.host, options.base_port)
+            listener = stack.enter_context(listen(options.host, options.base_port))
+        standins = stack.enter_context(start_standins(options.base_port, options.host))
+        logs = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
+        sites = stack.enter_context(demo_sites(options, standins, logs))
+        stopping = Event()
+        stack.callback(stopping.set)  # first of all, so that no thread waits for stopped servers
+        lanes = sign_up_everywhere(options.signups, sites, threads, stopping, console)
+        results = {step.name: summary(lanes[step], standins.inbox) for step in STEPS}
+        total = len(STEPS) * options.signups
+        mails, thumbnails = (
+            sum(result[what] for result in results.values())
+            for what in ["mails_delivered", "thumbnails"]
+        )
+        console.print(table(results))
+        console.print(f"{mails} of {total} mails delivered with a joke.")
+        console.print(f"{thumbnails} of {total} thumbnails made.")
+        if options.json:
+            write_json(options.json, results)
+        if not options.once:
+            races = Races(sites, standins, threads, stopping, options.open_races)
+            with serve(listener, RaceHandler, races, options.host):
+                stay_up(options, sites, standins, lanes, console)
+    return 0 if mails == thumbnails == total else 1
+
+
+def demo_sites(options, standins, logs):
+    """Return the sites of all steps, to be entered."""
+    var_dirs = {
+        step: options.var_dir.resolve() / step.name if options.var_dir else step.folder / "var"
+        for step in STEPS
+    }
+    return running_sites(
+        standins,
+        var_dirs,
+        host=options.host,
+        base_port=options.base_port,
+        logs=logs,
+        OUTBOX_LEASE_SECONDS=lease_seconds(),
+        SILENCE_SECONDS=3,
+        CONVERSATION_SECONDS=4,  # with the joke API, and then with the mail server
+    )
+
+
+def lease_seconds():
+    """Return a lease that is short enough to watch, and longer than the longest piece of work."""
+    resize = float(os.environ.get("SIMULATED_RESIZE_SECONDS", 5))
+    return os.environ.get("OUTBOX_LEASE_SECONDS") or max(10, math.ceil(resize) + 3)
+
+
+def sign_up_everywhere(count, sites, threads, stopping, console):
+    """Sign `count` users up in each step, the steps side by side.
+
+    Return for each step the lanes of its sign-ups.
+    """
+    picture = make_picture()
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[doing]}"),
+    ]
+    with Progress(*columns, console=console) as progress:
+
+        def sign_up_in_turn(step):
+            task = progress.add_task(step.label, total=count, doing="")
+            site, lanes = sites[step], []
+            for _ in range(count):
+                lane = Lane(step, site.url, site.var_dir, f"ada-{uuid4().hex[:8]}")
+                lane.start(picture, threads)
+                while not lane.look():
+                    progress.update(task, doing=lane.doing)
+                    if stopping.wait(POLL):
+                        raise SignUpRefused("The demo was stopped.")
+                if lane.problem:
+                    raise SignUpRefused(f"{step.label}, {lane.visitor.username}: {lane.problem}.")
+                lanes.append(lane)
+                progress.update(task, advance=1, doing=lane.doing)
+            return lanes
+
+        return dict(zip(sites, threads.map(sign_up_in_turn, sites), strict=True))
+
+
+def stay_up(options, sites, standins, lanes, console):
+    """Say where everything is, and leave it running until Ctrl-C."""
+    start = address(printable(options.host), options.base_port)
+    console.print(f"Start   {start}/  one sign-up, all five steps, live")
+    for step, site in sites.items():
+        visitor = lanes[step][-1].visitor
+        url = address(printable(options.host), site.port)
+        console.print(f"{step.label}  {url}/  log in as [bold]{visitor.username}[/bold]")
+    console.print(f"The password is [bold]{PASSWORD}[/bold], or sign up yourself.")
+    console.print(f"Inbox   {standins.inbox_url}")
+    if words := warning(options.host):
+        link = f"{start}/?instructor={TOKEN}"
+        console.print(f"Only for you, the instructor: {link}", soft_wrap=True)
+        console.print(f"[yellow]{words}[/yellow]")
+    console.print("Ctrl-C stops everything.")
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

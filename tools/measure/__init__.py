@@ -1,0 +1,1 @@
+"""What is measured: recorded runs, losses, benchmarks."""

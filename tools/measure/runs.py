@@ -1,0 +1,169 @@
+"""The recorded runs. Each takes the Recording and the options of the command."""
+
+import math
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from timing.records import TimingLog, pieces_of_work
+from timing.sign_up import under_way
+
+from ..arguments import parse
+from ..demo import demo
+from ..sites.catalogue import BY_NUMBER, ROOT, STEPS
+from ..sites.processes import python_path
+from ..sites.visitor import SignUpRefused
+from .recording import WORKERS, finished
+
+SEED = 1  # of all that is random
+STEP3, STEP4, STEP5 = (BY_NUMBER[number] for number in [3, 4, 5])
+PBKDF2 = "django.contrib.auth.hashers.PBKDF2PasswordHasher"
+BURST_SECONDS = 1  # in which the visitors of a burst arrive
+# A client gets 20 answers a second at most, because runserver sends each in pieces, and the system
+# waits 40 ms between the first and the second. So many clients use up a core of the web process.
+BUSY_CLIENTS = 16  # beside 15 sign-ups or more; a trial recording has one more than sign-ups
+BUSY_PAGE = "/signup/"
+KILL_RESIZE_SECONDS = 2  # at most: the longest work that a kill interrupts
+KILL_LEASE_SECONDS = 5  # longer than that
+SETTLED_SECONDS = 2 * KILL_LEASE_SECONDS  # without a new record, all that will come back is back
+
+
+def beside_thirty(number, options):
+    """Return how many that are, when 30 sign-ups one at a time are as many as the options say."""
+    return math.ceil(number * options.signups / 30)
+
+
+def other_settings(module):
+    """Return the environment variables that make a step use a settings module of tools/."""
+    return {"DJANGO_SETTINGS_MODULE": f"tools.measure.{module}", "PYTHONPATH": python_path(ROOT)}
+
+
+def one_at_a_time(recording, options):
+    """The demo: in each step one sign-up after the other, the five steps side by side."""
+    os.environ["SIMULATED_RESIZE_SECONDS"] = str(options.resize_seconds)
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        figures, var_dir = Path(folder, "demo.json"), Path(folder, "var")
+        arguments = ["--once", f"--signups={options.signups}", f"--base-port={options.base_port}"]
+        arguments += [f"--json={figures}", f"--var-dir={var_dir}"]
+        if demo.demo(parse("demo", arguments), recording.console):
+            raise SignUpRefused("The demo: not every mail and thumbnail was made.")
+        logs = [TimingLog(var_dir / step.name) for step in STEPS]
+        records = [record for log in logs for record in log.new_records()]
+        settings = recording.settings(simulated_resize_seconds=options.resize_seconds)
+        recording.keep("one_at_a_time", STEPS, records, settings)
+        recording.files["demo.json"] = figures.read_text(encoding="utf-8")
+
+
+def bursts(recording, options):
+    """Visitors who arrive within a few seconds, at the same moments in each run."""
+    random = Random(SEED)
+    count = beside_thirty(16, options)
+    arrivals = sorted(round(random.uniform(0, BURST_SECONDS), 3) for _ in range(count))
+    settings = {"simulated_resize_seconds": options.resize_seconds, "arrivals": arrivals}
+    burst(recording, "burst_step3", STEP3, settings)
+    for workers in [1, 2, 4]:
+        burst(recording, f"burst_step4_{workers}", STEP4, settings | {"workers": workers})
+    # The same without Huey's `priority`, which lets mails go before pictures.
+    variables = other_settings("no_priority_settings")
+    settings |= {"workers": WORKERS}
+    burst(recording, "burst_step4_no_priority", STEP4, settings | {"priority": False}, variables)
+    burst(recording, "burst_step5", STEP5, settings)
+
+
+def burst(recording, name, step, settings, variables=None):
+    arrivals = settings["arrivals"]
+    with (
+        ThreadPoolExecutor(len(arrivals)) as threads,
+        recording.site(step, variables, **settings) as site,
+    ):
+        start = time.monotonic()
+        answers = []
+        for number, arrival in enumerate(arrivals):
+            time.sleep(max(0, start + arrival - time.monotonic()))
+            answers.append(threads.submit(site.sign_up, f"ada-{number}", recording.picture))
+        for number in recording.track(range(len(arrivals)), name):
+            site.wait(number + 1, answers)
+    recording.keep(name, [step], site.records, site.settings)
+
+
+def kills(recording, options):
+    """Workers killed at work and started again: what is lost in step 4, and comes back in step 5.
+
+    Here a record without an end is of work that the kill interrupted. The settings say when the
+    consumer was killed and when it ran again, on the clock of the records.
+    """
+    for step in [STEP4, STEP5]:
+        kill(recording, f"kill_step{step.number}", step, options)
+
+
+def kill(recording, name, step, options):
+    count = beside_thirty(8, options)
+    settings = {"simulated_resize_seconds": min(options.resize_seconds, KILL_RESIZE_SECONDS)}
+    if step.has_outbox:
+        settings["lease_seconds"] = KILL_LEASE_SECONDS
+    variables = {"OUTBOX_LEASE_SECONDS": KILL_LEASE_SECONDS}
+    with recording.site(step, variables, **settings) as site:
+        with ThreadPoolExecutor(count) as threads:
+            answers = [
+                threads.submit(site.sign_up, f"ada-{n}", recording.picture) for n in range(count)
+            ]
+            for answer in recording.track(answers, name):
+                answer.result()
+        at_work = min(WORKERS, count)
+        if not site.follow(lambda: len(under_way(site.records)) >= at_work, SETTLED_SECONDS):
+            raise SignUpRefused(f"{name}: the workers did not begin.")
+        site.settings["killed_at"] = time.time()
+        site.site.kill()
+        site.site.start_again()
+        site.settings["restarted_at"] = time.time()
+        site.follow(lambda: all_done(site.records, count), SETTLED_SECONDS)
+    records = sorted(pieces_of_work(site.records), key=lambda record: record["start"])
+    recording.keep_rows(name, records, [step], count, site.settings)
+    interrupted = [record["event"] for record in records if not record["end"]]
+    recording.console.print(f"{name}, interrupted: {', '.join(interrupted)}", soft_wrap=True)
+
+
+def all_done(records, count):
+    return min(finished([record for record in records if record["end"]])) == count
+
+
+def hashes(recording, options):
+    """Django's default password hasher and the steps' own, in turn, so that both have it alike."""
+    variables = other_settings("pbkdf2_settings")
+    with ExitStack() as stack:
+        sites = {
+            "hash_pbkdf2": recording.site(STEP4, variables, password_hasher=PBKDF2),
+            "hash_argon2id": recording.site(STEP4),
+        }
+        sites = {name: stack.enter_context(site) for name, site in sites.items()}
+        for number in recording.track(range(options.signups), "hash"):
+            for site in sites.values():
+                site.sign_up(f"ada-{number}", recording.picture)
+                site.wait(number + 1)
+    for name, site in sites.items():
+        recording.keep(name, [STEP4], site.records, site.settings)
+
+
+def web(recording, options):
+    """The resize in a thread of the web process and in a worker, with that process idle and busy.
+
+    While many threads run Python code, each waits for the others: only one can at a time.
+    """
+    for step in [STEP3, STEP4]:
+        with recording.site(step) as site:
+            sign_up_in_turn(recording, f"web_idle_step{step.number}", site, options)
+        clients = min(BUSY_CLIENTS, options.signups + 1)
+        busy = {"busy_clients": clients, "busy_page": BUSY_PAGE}
+        with recording.site(step, **busy) as site, site.kept_busy(BUSY_PAGE, clients):
+            sign_up_in_turn(recording, f"web_busy_step{step.number}", site, options)
+
+
+def sign_up_in_turn(recording, name, site, options):
+    for number in recording.track(range(beside_thirty(20, options)), name):
+        site.sign_up(f"ada-{number}", recording.picture)
+        site.wait(number + 1)
+    recording.keep(name, [site.step], site.records, site.settings)

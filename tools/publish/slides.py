@@ -1,0 +1,65 @@
+"""Write docs/SLIDES.md as one HTML file that needs no network, its pictures included.
+
+A line of three dashes ends a slide. What is quoted (>) is for the speaker. Beside what
+`workshop.py docs` knows, a comment shows a notebook's plot by its title:
+
+    <!-- plot notebooks/01_sync_signup.ipynb The page comes back when everything is done -->
+"""
+
+import json
+import re
+import sys
+from base64 import b64encode
+
+from markdown_it import MarkdownIt
+
+from ..arguments import parse
+from ..sites.catalogue import ROOT
+from ..sites.web import render
+from .docs import read, regenerated
+
+PLOT = re.compile(r"<!-- plot (\S+) (.+) -->")
+PICTURE = re.compile(r"!\[(.*?)\]\((.+?)\)")
+LINK = re.compile(r"(?<!!)\[(.*?)\]\(.*?\)")  # leads nowhere from a file that is on its own
+COMMENT = re.compile(r"<!-- .*? -->\n")
+
+
+def page():
+    """Return the slides as one HTML page, as bytes. Raises what docs does, and ValueError."""
+    text = regenerated(read("docs/SLIDES.md"))
+    text = PLOT.sub(lambda match: f"![{match[2]}]({plot(*match.groups())})", text)
+    text = PICTURE.sub(lambda match: f"![{match[1]}]({inlined(match[2])})", text)
+    text = COMMENT.sub("", LINK.sub(r"\1", text))
+    markdown = MarkdownIt().enable("table")
+    slides = [markdown.render(slide) for slide in re.split(r"^---$", text, flags=re.MULTILINE)]
+    return render("slides.html", {"slides": slides})
+
+
+def plot(path, title):
+    """Return the plot with this title as a data URL."""
+    for cell in json.loads(read(path))["cells"]:
+        if title in "".join(cell["source"]):
+            for output in cell.get("outputs", []):
+                if "image/png" in output.get("data", {}):
+                    return "data:image/png;base64," + output["data"]["image/png"].strip()
+    raise ValueError(f"{path} has no plot {title!r}")
+
+
+def inlined(path):
+    """Return a PNG of the repository as a data URL; a data URL as it is."""
+    if path.startswith("data:"):
+        return path
+    return "data:image/png;base64," + b64encode((ROOT / path).read_bytes()).decode()
+
+
+def main(arguments=None):
+    """Run the command; return its exit status."""
+    output = parse("slides", arguments).output
+    output.write_bytes(page())
+    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB. Open it in a browser.")
+    print("Keys: right, left, Home, End; f full screen; n speaker's notes; print it for a handout.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

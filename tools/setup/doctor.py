@@ -1,0 +1,182 @@
+"""Say whether this machine is ready for the workshop, and how to mend what isn't.
+
+Standard library only: it runs on the bare Python, downloads nothing and leaves nothing behind.
+"""
+
+import datetime
+import email.utils
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import webbrowser
+
+from ..arguments import parse
+from ..playground.project import PORT
+from ..sites.catalogue import ROOT, STEPS
+from .environment import BASE, MEGABYTES, NO_PIP, VENV, WHEELS, hashes, read_stamp
+
+OK, NOTE, MEND = "ok", "note", "MEND"
+FREE_MEGABYTES = 900  # for .venv with everything, and what the sites write
+LONGEST_PATH = 100  # characters: Windows allows 260, and packages have files with long names
+MADE = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # no clock is right that is before it
+CLOCK_MINUTES = 5  # that a clock may be wrong
+INDEX = "https://pypi.org/simple"
+SECONDS = 10  # to wait for the package index
+
+
+def main(arguments=None):
+    """Print a line for each check; return 1 if something is to be mended, otherwise 0."""
+    base_port = parse("doctor", arguments).base_port
+    ports = [base_port, *(base_port + step.number for step in STEPS)]
+    ports += [base_port + above for above in [PORT, 10, 25]]  # the playground, inbox, SMTP
+    answer = ask_index()
+    results = {
+        "Python": python(),
+        "venv and pip": venv(),
+        "folder": folder(),
+        "disk": disk(),
+        "ports": free_ports(ports),
+        "packages": packages(answer),
+        "clock": clock(answer),
+        "proxy": proxy(),
+        "browser": browser(),
+    }
+    for name, (state, words) in results.items():
+        print(f"{state:4}  {name:12}  {words}", flush=True)
+    faults = [name for name, (state, _) in results.items() if state == MEND]
+    if faults:
+        print(f"\nNot ready: mend {', '.join(faults)}, then run doctor again.")
+        return 1
+    print("\nThis machine is ready: python workshop.py demo")
+    return 0
+
+
+def python():
+    version = sys.version.split()[0]
+    if sys.version_info >= (3, 15):
+        return NOTE, f"{version}, tried with 3.11 to 3.14 only ({BASE})"
+    return OK, f"{version} ({BASE})"  # workshop.py has refused what is older
+
+
+def venv():
+    """Make an environment without pip, and look for a pip that could be put into it."""
+    if read_stamp():
+        return OK, f"made already, in {VENV.name}"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        made = subprocess.run([BASE, "-m", "venv", "--without-pip", place], capture_output=True)
+    found = [importlib.util.find_spec(name) for name in ["ensurepip", "pip"]]
+    if made.returncode or not (any(found) or any(WHEELS.glob("pip-*.whl"))):
+        return MEND, NO_PIP
+    return OK, "can be made"
+
+
+def folder():
+    try:
+        with tempfile.TemporaryFile(dir=ROOT):
+            pass
+    except OSError as error:
+        return MEND, f"{ROOT} can't be written ({error.strerror}): move it to a folder of yours"
+    if os.name == "nt" and len(str(ROOT)) > LONGEST_PATH:
+        return MEND, f"the path {ROOT} is too long for Windows: move it to a shorter one"
+    return OK, str(ROOT)
+
+
+def disk():
+    free = shutil.disk_usage(ROOT).free // 1_000_000
+    if free < FREE_MEGABYTES:
+        return MEND, f"{free} MB are free: make room for {FREE_MEGABYTES} MB"
+    return OK, f"{free // 1000} GB are free"
+
+
+def free_ports(ports):
+    """Listen on each port, and reach it from here."""
+    taken = []
+    for port in ports:
+        try:
+            with socket.create_server(("127.0.0.1", port)) as server:
+                socket.create_connection(server.getsockname(), timeout=SECONDS).close()
+        except OSError:
+            taken.append(str(port))
+    if not taken:
+        return OK, f"{', '.join(map(str, ports))} are free"
+    advice = "stop what uses them (a workshop.py?), or say --base-port=9000 each time"
+    return MEND, f"{', '.join(taken)} can't be used: {advice}"
+
+
+def ask_index():
+    """Return the headers of the package index's answer, or in words why there is none."""
+    request = urllib.request.Request(f"{index_url()}/pip/", method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as response:
+            return response.headers
+    except urllib.error.HTTPError as error:
+        return error.headers if error.code == 405 else f"{error.code} {error.reason}"
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))
+
+
+def index_url():
+    """Return the address of the index that pip would ask."""
+    if not (url := os.environ.get("PIP_INDEX_URL")):
+        url = pip("config", "get", "global.index-url").stdout.strip() or INDEX
+    return url.rstrip("/")
+
+
+def pip_reaches_index():
+    """Return whether pip gets an answer: it brings certificates, which Python on macOS may lack."""
+    return pip("index", "versions", "pip", "--retries=0", f"--timeout={SECONDS}").returncode == 0
+
+
+def pip(*arguments):
+    return subprocess.run([BASE, "-m", "pip", *arguments], capture_output=True, encoding="utf-8")
+
+
+def packages(answer):
+    if hashes(["workshop.txt"]).items() <= read_stamp().items():
+        return OK, "installed already"
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    if WHEELS.is_dir() and any(f"-{tag}-" in wheel.name for wheel in WHEELS.glob("*.whl")):
+        return OK, f"in {WHEELS.name}, so no network is needed: python workshop.py install"
+    if isinstance(answer, str) and not pip_reaches_index():
+        return MEND, (
+            f"no answer from the package index ({answer}): connect to a network and say "
+            "'python workshop.py install', or unpack a bundle"
+        )
+    return OK, f"to download, {MEGABYTES['workshop.txt']} MB: python workshop.py install"
+
+
+def clock(answer):
+    now = datetime.datetime.now(datetime.UTC)
+    wrong = now < MADE
+    if not isinstance(answer, str) and (said := answer.get("Date")):
+        wrong = abs((now - email.utils.parsedate_to_datetime(said)).total_seconds())
+        wrong = wrong > CLOCK_MINUTES * 60
+    if wrong:
+        return MEND, f"{now:%Y-%m-%d %H:%M} UTC is wrong: set it, or downloads and log-ins fail"
+    return OK, f"{now:%Y-%m-%d %H:%M} UTC"
+
+
+def proxy():
+    found = {kind: url for kind, url in urllib.request.getproxies().items() if kind != "no"}
+    if not found:
+        return OK, "none"
+    hosts = ", ".join(sorted({url.rpartition("@")[2] for url in found.values()}))
+    return NOTE, f"{hosts}: for downloads; let the browser reach 127.0.0.1 without it"
+
+
+def browser():
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return NOTE, "none found here: any browser of this machine will do"
+    return OK, "found"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

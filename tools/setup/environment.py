@@ -1,0 +1,344 @@
+"""Make and mend `.venv`, and run a command in it. For workshop.py, so standard library only."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+REQUIREMENTS = ROOT / "requirements"
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "installed.json"  # the interpreter and each lock's hash, once all is in place
+LOG = VENV / "install.log"  # what venv and pip said
+GUARD = VENV / "install.lock"  # locked by the launcher that is installing
+WHEELS = ROOT / "wheels"  # the packages, in what `workshop.py bundle` made
+
+# What .venv is made from: the Python below, when the caller's is in a virtual environment itself.
+BASE = getattr(sys, "_base_executable", None) or sys.executable
+INTERPRETER = f"{sys.implementation.cache_tag} {Path(BASE).resolve()}"
+# Nothing in the caller's environment may send .venv's Python to other packages.
+STRAYS = {"PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in STRAYS} | {"PYTHONUTF8": "1"}
+
+# To download, measured in 2026-11.
+MEGABYTES = {
+    "workshop.txt": 18,
+    "bundle.txt": 2,
+    "tests.txt": 16,
+    "browser.txt": 54,
+    "notebooks.txt": 60,
+    "jupyterlab.txt": 31,
+    "bench.txt": 38,
+    "cluster.txt": 22,
+    "servers.txt": 63,
+}
+NO_PIP = (
+    f"{BASE} lacks venv, ensurepip or a recent pip: on Debian and Ubuntu 'sudo apt install "
+    "python3-venv' mends that, elsewhere another Python from 3.11 to 3.14"
+)
+NO_NETWORK = (
+    "could not download: connect to a network (a phone's will do, and some want a log-in page "
+    "first) and run this again; later runs need none"
+)
+DISK_FULL = "the disk is full: free some 900 MB and run this again"
+# What venv and pip say, and what it means; the first one found tells most.
+CAUSES = {
+    "No space left|not enough space": DISK_FULL,
+    r"Retrying \(|Max retries|[Tt]imed out|SSLError|from versions: none": NO_NETWORK,
+    r"No module named '?(venv|ensurepip|pip)\b|ensurepip is not": NO_PIP,
+}
+
+
+class Terminated(BaseException):
+    """A SIGTERM came while `.venv` was being made."""
+
+
+class CannotPrepare(Exception):
+    """`.venv` can't be made here and now; the message says why and how to mend it."""
+
+
+def run(name, module, locks, arguments, wheels=None):
+    """Run `tools.<module>` in `.venv`, made or mended first; say how it ended, return its status.
+
+    Without locks it runs on the bare Python. The status is 1 if `.venv` can't be made, 130 after
+    a Ctrl-C and 143 after a SIGTERM while it is being made.
+    """
+    status, was_stopped = make_and_call(module, locks, arguments, wheels or WHEELS)
+    unsuccessful = "not all tasks are done" if name == "check" and status == 1 else "failed"
+    how = "stopped" if was_stopped else unsuccessful if status else "done"
+    say(f"workshop.py {name}: {how}{f' (exit status {status})' if status else ''}.")
+    return status
+
+
+def make_and_call(module, locks, arguments, wheels):
+    """Return the exit status, and whether it was a signal that ended it."""
+    signal.signal(signal.SIGTERM, stop_installing)
+    try:
+        prepare(locks, wheels)
+        if not module:
+            return 0, False
+        return call([PYTHON if locks else BASE, "-m", f"tools.{module}", *arguments])
+    except CannotPrepare as problem:
+        say(f"workshop.py: {problem}")
+    except OSError as error:
+        say(
+            f"workshop.py: {error.strerror}: {error.filename or VENV}; the clone must be in a "
+            "folder of yours with some 900 MB free, and no other program may be using its .venv"
+        )
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT, True
+    except Terminated:
+        return 128 + signal.SIGTERM, True
+    return 1, False
+
+
+def stop_installing(*_):
+    raise Terminated
+
+
+def prepare(locks, wheels=WHEELS):
+    """Bring `.venv` to what `locks` pin; raise CannotPrepare or OSError."""
+    wanted = hashes(locks)
+    if wanted.items() <= read_stamp().items():
+        make_kit_importable()
+        return
+    VENV.mkdir(exist_ok=True)
+    if any(VENV.iterdir()) and not GUARD.exists():  # somebody made it by hand
+        raise CannotPrepare(f"{VENV} is not from here and would be lost: rename or remove it")
+    with sole_installer():
+        stamp = read_stamp()  # another launcher may have done it all meanwhile
+        if wanted.items() <= stamp.items():
+            return
+        if sys.version_info >= (3, 15):
+            say("Tried with Python 3.11 to 3.14 only; going on with a newer one.")
+        LOG.write_text("", encoding="utf-8")
+        if not stamp:
+            say(why_anew(), end="")
+            make_venv()
+            stamp = {"python": INTERPRETER}
+            STAMP.write_text(json.dumps(stamp), encoding="utf-8")
+        install([lock for lock in locks if stamp.get(lock) != wanted[lock]], wheels)
+        make_kit_importable()
+        STAMP.write_text(json.dumps(stamp | wanted), encoding="utf-8")
+
+
+def make_kit_importable():
+    """Let `.venv`'s Python import the packages in kit/, with every edit of them.
+
+    The path is relative, because Python 3.11 and 3.12 read this file in the locale's encoding.
+    """
+    [packages] = VENV.glob("Lib/site-packages" if os.name == "nt" else "lib/*/site-packages")
+    path = Path(os.path.relpath(ROOT / "kit", packages)).as_posix()
+    (packages / "kit.pth").write_text(f"{path}\n", encoding="utf-8")
+
+
+def hashes(locks):
+    """Return what the stamp says when these locks are installed."""
+    return {x: hashlib.sha256((REQUIREMENTS / x).read_bytes()).hexdigest() for x in locks}
+
+
+def read_stamp():
+    """Return what is in place: {} if `.venv` is unfinished, of another Python, or not ours."""
+    stamp = stamped()
+    return stamp if stamp.get("python") == INTERPRETER and PYTHON.exists() else {}
+
+
+def stamped():
+    """Return what was put in place by whichever Python, {} if `.venv` is unfinished."""
+    try:
+        return json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def why_anew():
+    """Return why an environment that is there must be made anew, "" if there is none."""
+    if (python := stamped().get("python", INTERPRETER)) != INTERPRETER:
+        return f".venv is of {python}, and this is {INTERPRETER}: making it anew.\n"
+    if any(path not in (GUARD, LOG) for path in VENV.iterdir()):
+        return ".venv is unfinished, or its Python is gone: making it anew.\n"
+    return ""
+
+
+def make_venv():
+    """Make `.venv` anew, with pip in it if there is ensurepip; raise CannotPrepare or OSError."""
+    STAMP.unlink(missing_ok=True)
+    for path in VENV.iterdir():  # not `venv --clear`: Windows can't remove files that are open
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path not in (GUARD, LOG):
+            path.unlink()
+    try:
+        logged([BASE, "-m", "venv", VENV], "Making .venv")
+    except CannotPrepare:  # Debian's Python has no ensurepip without its package python3-venv
+        logged([BASE, "-m", "venv", "--without-pip", VENV])
+
+
+def install(locks, source):
+    """Install what `locks` pin; raise CannotPrepare or OSError.
+
+    All wheels are fetched or built before the first is installed, so that no network, the likely
+    failure, leaves everything as it was. A kill during the installing leaves no stamp: the next run
+    makes `.venv` anew.
+    """
+    pip = [*find_pip(source), "--no-input", "--disable-pip-version-check"]
+    pinned = ["--no-deps", *(f"--requirement={REQUIREMENTS / lock}" for lock in locks)]
+    with tempfile.TemporaryDirectory(prefix="wheels-", dir=VENV) as wheels:
+        fetch = [*pip, "wheel", "--progress-bar=off", f"--wheel-dir={wheels}", *pinned]
+        if not taken(fetch, source):
+            size = sum(MEGABYTES.get(lock, 1) for lock in locks)
+            network = ["--retries=2", "--timeout=15", "--prefer-binary"]
+            logged([*fetch, *network], f"Downloading {' and '.join(locks)} (about {size} MB)")
+        STAMP.unlink()
+        offline = ["--progress-bar=off", "--no-index", f"--find-links={wheels}", "--no-user"]
+        logged([*pip, "install", *offline, *pinned], "Installing")
+
+
+def taken(fetch, source):
+    """Return whether the folder `source` is there, and has all that the command fetches."""
+    if not source.is_dir():
+        return False
+    try:
+        logged([*fetch, "--no-index", f"--find-links={source}"], f"Taking packages from {source}")
+    except CannotPrepare:
+        say(f"{source} lacks a package that this needs on Python {sys.version.split()[0]} here.")
+        return False
+    return True
+
+
+def find_pip(source):
+    """Return the command of a pip that installs into `.venv`; raise CannotPrepare."""
+    with contextlib.suppress(CannotPrepare):
+        logged([PYTHON, "-c", "import pip"])  # most often; to ask its version takes long
+        return [PYTHON, "-m", "pip"]
+    bundled = [[PYTHON, wheel / "pip"] for wheel in source.glob("pip-*.whl")]  # it runs as it is
+    for pip in ([BASE, "-m", "pip", "--python", PYTHON], *bundled):
+        with contextlib.suppress(CannotPrepare):
+            logged([*pip, "--version"])
+            return pip
+    raise CannotPrepare(NO_PIP)
+
+
+def logged(command, title=""):
+    """Run a command with its output in LOG and a dot a second; raise CannotPrepare if it fails."""
+    # In a group of its own, so that what it starts in turn can be stopped together with it.
+    group = {"process_group": 0} if os.name == "posix" else {}
+    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "close_fds": False}
+    with LOG.open("a+", encoding="utf-8", errors="replace") as log:
+        start = log.seek(0, os.SEEK_END)
+        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, **quiet, **group)
+        try:
+            say(title, end="")
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=1)
+                say("." if title else "", end="")
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):  # it may have ended just now
+                os.killpg(process.pid, signal.SIGTERM) if group else process.terminate()
+            process.wait()
+            raise
+        finally:
+            say("", end="\n" if title else "")
+        log.seek(start)
+        if process.returncode:
+            raise CannotPrepare(f"{gist(log.read())} (all of pip's words: {LOG})")
+
+
+def gist(output):
+    """Return in one line what went wrong and how to mend it."""
+    if shutil.disk_usage(VENV).free < 20_000_000:
+        return DISK_FULL  # a log on a full disk says nothing
+    for pattern, meaning in CAUSES.items():
+        if re.search(pattern, output):
+            return meaning
+    errors = re.findall(r"^(?:[\w.]*Error|ERROR): (?!Exception).+", output, re.MULTILINE)
+    return errors[-1] if errors else "installing failed"
+
+
+def call(command):
+    """Run a command in this terminal; return its exit status and whether a signal came for it.
+
+    The status is 128 + n if signal n ended it.
+    The command has children of its own to stop, so it is waited for whatever comes. SIGTERM is
+    passed on to it, and so is SIGINT, unless it was typed: a terminal sends Ctrl-C to both.
+    """
+    process, came, early = None, [], []
+
+    def pass_on(number, _):
+        came.append(number)
+        if number == signal.SIGINT and typed():
+            return
+        if process:
+            process.send_signal(number)
+        else:
+            early.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
+    environment = ENVIRONMENT | {"WORKSHOP_STARTED_IN": os.getcwd()}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    for number in early:
+        process.send_signal(number)
+    status = process.wait()
+    if status > 255:  # Windows, after a Ctrl-C
+        status = 128 + signal.SIGINT
+    return status if status >= 0 else 128 - status, bool(came)
+
+
+def typed():
+    """Return whether a SIGINT just received went to this process's children as well."""
+    if os.name == "nt":
+        return True
+    try:
+        with open("/dev/tty", encoding="utf-8") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def sole_installer():
+    """Hold other launchers off this clone's `.venv` in the block, after waiting for one at work.
+
+    The system drops the lock with the last process that has the file open, so it is never stale.
+    """
+    with GUARD.open("w", encoding="utf-8") as guard:
+        os.set_inheritable(guard.fileno(), True)  # pip keeps it, should the launcher be killed
+        waiting = False
+        while not take(guard):
+            if not waiting:
+                say("Another workshop.py is installing here; waiting for it.")
+            waiting = True
+            time.sleep(0.2)
+        yield
+
+
+def take(file):
+    """Return whether this process has got the exclusive lock of an open file."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def say(text, end="\n"):
+    """Write to standard error; standard output belongs to the command."""
+    print(text, end=end, file=sys.stderr, flush=True)

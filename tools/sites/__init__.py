@@ -1,0 +1,1 @@
+"""The five steps as running sites: their processes, ports, settings and visitors."""

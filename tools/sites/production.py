@@ -1,0 +1,43 @@
+"""Run a step on a server that is made for production, on Windows, too: Waitress.
+
+`python workshop.py bench load` compares it with Granian, the other one that runs everywhere.
+"""
+
+import secrets
+import sys
+
+from .catalogue import ROOT
+from .processes import python_path
+from .site import Site
+
+SETTINGS = "tools.sites.production_settings"
+THREADS = 32  # requests at once; in steps 1 to 3 most of a request is waiting for other servers
+CONNECTIONS = 1000  # beyond its default of 100, Waitress lets visitors wait unanswered
+
+
+def production_command(host, port, threads=THREADS):
+    """Return the command that serves the step in the current folder."""
+    return [
+        *(sys.executable, "-m", "waitress", f"--listen={host}:{port}", f"--threads={threads}"),
+        *(f"--connection-limit={CONNECTIONS}", "config.wsgi:application"),
+    ]
+
+
+def production_variables(settings=SETTINGS):
+    """Return the environment variables that server and consumer need besides a step's own."""
+    return {
+        "DEBUG": "off",
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "DJANGO_SETTINGS_MODULE": settings,
+        "PYTHONPATH": python_path(ROOT),
+    }
+
+
+class ProductionSite(Site):
+    """A step's site on that server."""
+
+    def __init__(self, *arguments, settings=SETTINGS, **options):
+        super().__init__(*arguments, **production_variables(settings), **options)
+
+    def server_command(self):
+        return production_command(self.host, self.port)

@@ -1,0 +1,1 @@
+"""Keep the steps alike, and run all tests."""

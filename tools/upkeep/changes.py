@@ -1,0 +1,118 @@
+"""What may differ between a step and the one before it. All other files are the same.
+
+The tests hold the steps to this list, and `python workshop.py copy-down` reads it.
+"""
+
+import difflib
+
+from ..sites.catalogue import STEPS
+
+# By step: the files that it has and the step before has not, or has otherwise. A name that ends
+# with a slash stands for all files below.
+CHANGES = {
+    "step1_sync_signup": [],
+    "step2_signals": [
+        "accounts/apps.py",
+        "accounts/services.py",
+        "accounts/signals.py",
+        "accounts/templates/accounts/base.html",
+        "accounts/views.py",
+    ],
+    "step3_threading": [
+        "accounts/signals.py",
+        "accounts/templates/accounts/base.html",
+    ],
+    "step4_huey": [
+        "accounts/signals.py",
+        "accounts/tasks.py",
+        "accounts/templates/accounts/base.html",
+        "config/settings.py",
+        "conftest.py",
+    ],
+    "step5_outbox": [
+        "accounts/signals.py",
+        "accounts/tasks.py",
+        "accounts/templates/accounts/base.html",
+        "config/settings.py",
+        "config/urls.py",
+        "outbox/",
+    ],
+}
+# What runs step 5 on several machines. No line of the lesson changes for it: counted apart.
+CLUSTER = [
+    "CLUSTER.md",
+    "Dockerfile",
+    "cluster/",
+    "Dockerfile.dockerignore",
+    "compose.yaml",
+    "config/settings_cluster.py",
+    "config/urls_cluster.py",
+]
+# What each step alone says and promises.
+OWN = {
+    "step1_sync_signup": ["README.md", "tests/test_sync_signup.py", "tests/test_traps.py"],
+    "step2_signals": ["README.md", "tests/test_signals.py", "tests/test_traps.py"],
+    "step3_threading": ["README.md", "tests/test_threading.py", "tests/test_traps.py"],
+    "step4_huey": ["README.md", "tests/test_huey.py", "tests/test_traps.py"],
+    "step5_outbox": [
+        "README.md",
+        "tests/test_admin.py",
+        "tests/test_outbox.py",
+        "tests/test_traps.py",
+        *CLUSTER,
+    ],
+}
+# How many lines may change from the step before, tests, migrations, README and cluster aside.
+MOST_LINES = {
+    "step2_signals": 60,
+    "step3_threading": 60,
+    "step4_huey": 80,
+    "step5_outbox": 180,
+}
+
+
+def is_listed(name, patterns):
+    """Return whether a file's name in its step is in a list like those above."""
+    return any(name.startswith(p) if p.endswith("/") else name == p for p in patterns)
+
+
+def may_change(step, name):
+    """Return whether the file may differ in this step from the one before."""
+    if is_listed(name, CHANGES[step.name] + OWN[step.name]):
+        return True
+    before = next((s for s in STEPS if s.number == step.number - 1), None)
+    return before is not None and is_listed(name, OWN[before.name])
+
+
+def files(step):
+    """Return the lines of each of the step's files, without what it writes while it runs."""
+    paths = [path.relative_to(step.folder) for path in step.folder.rglob("*") if path.is_file()]
+    return {
+        path.as_posix(): (step.folder / path).read_text(encoding="utf-8").splitlines()
+        for path in paths
+        if not any(part in {"var", "__pycache__"} or part.startswith(".") for part in path.parts)
+    }
+
+
+def changed_lines(before, after):
+    """Return how many lines each file loses or gains from one step to the next.
+
+    Blank lines don't count. Tests, migrations, the README and the cluster are left out.
+    """
+    old, new = files(before), files(after)
+    counts = {}
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) == new.get(name) or is_aside(name):
+            continue
+        lines = list(difflib.unified_diff(old.get(name, []), new.get(name, []), n=0))[2:]
+        counts[name] = sum(line[0] in "+-" and bool(line[1:].strip()) for line in lines)
+    return counts
+
+
+def is_aside(name):
+    """Return whether the file is a test, a migration, the README, or for the cluster."""
+    if name == "README.md" or is_listed(name, CLUSTER):
+        return True
+    return name == "conftest.py" or any(
+        f"/{part}/" in f"/{name}" for part in ["tests", "migrations"]
+    )
