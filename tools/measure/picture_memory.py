@@ -22,11 +22,13 @@ if sys.platform != "win32":
 def main(arguments):
     django.setup()
     # After the set-up, like all of a step's modules.
-    from accounts.pictures import FORMATS, check, make_thumbnail
+    from safeguards.pictures import PictureField
 
-    work = check if "--check" in arguments else make_thumbnail
+    from accounts.services import make_thumbnail
+
+    work = PictureField().clean if "--check" in arguments else make_thumbnail
     path = Path(arguments[0])
-    for format in FORMATS:  # loads Pillow's code for them, which is not to be counted
+    for format in ["JPEG", "PNG", "WEBP"]:  # loads Pillow's code, which is not to be counted
         tiny = BytesIO()
         Image.new("RGB", (8, 8)).save(tiny, format)
         make_thumbnail(File(tiny))

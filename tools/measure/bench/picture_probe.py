@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import django
+from django.core.files import File
 from PIL import Image
 
 from tools.measure.picture_memory import peak_memory
@@ -19,9 +20,9 @@ SIZE = 300  # pixels that a thumbnail fits in, each way
 
 def step(content):
     """What the steps do."""
-    from accounts.pictures import scaled  # after the set-up, like all of a step's modules
+    from accounts.services import make_thumbnail  # after the set-up, like all of a step's modules
 
-    return scaled(content)
+    return make_thumbnail(File(BytesIO(content)))
 
 
 def libvips(content):
