@@ -1,4 +1,5 @@
 import smtplib
+from contextlib import suppress
 
 from django.conf import settings
 from django.core.mail.backends import smtp
@@ -61,8 +62,16 @@ class EmailBackend(smtp.EmailBackend):
     def send_messages(self, messages):
         seconds = settings.CONVERSATION_SECONDS
         try:
-            return run_within(seconds, slots, super().send_messages, messages)
+            return run_within(seconds, slots, self.send_and_hang_up, messages)
         except TimeoutError as error:
             if self.fail_silently:
                 return 0
             raise TimeoutError(f"the mail was {error}") from error
+
+    def send_and_hang_up(self, messages):
+        try:
+            return super().send_messages(messages)
+        finally:
+            if not self.connection:  # a login that failed; Django leaves the socket open
+                with suppress(OSError):
+                    self.close()

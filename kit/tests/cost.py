@@ -29,10 +29,10 @@ def main(path, kind):
         Image.new("RGB", (8, 8)).save(tiny, format)
         tiny.seek(0)
         thumbnail_of(File(tiny))
-    upload = UploadedFile(Path(path).open("rb"), path, size=Path(path).stat().st_size)
     before, start, error = peak_memory(), time.process_time(), None
     try:
-        work(upload)
+        with Path(path).open("rb") as file:
+            work(UploadedFile(file, path, size=Path(path).stat().st_size))
     except (ValidationError, BrokenPicture) as refused:
         error = str(refused)
     seconds = time.process_time() - start  # without what other processes take

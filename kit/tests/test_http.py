@@ -1,4 +1,5 @@
 import gzip
+import json
 import socket
 from contextlib import suppress
 from threading import Event, Thread
@@ -31,7 +32,7 @@ def api(httpserver):
 
 
 def test_session_is_that_of_requests(api, httpserver):
-    assert get_joke(api(Response('{"joke": "%s"}' % JOKE))) == JOKE
+    assert get_joke(api(Response(json.dumps({"joke": JOKE})))) == JOKE
     [(request, _)] = httpserver.log
     assert request.headers["Accept"] == "application/json"
     assert request.headers["User-Agent"].startswith("python-requests")
