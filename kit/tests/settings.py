@@ -9,7 +9,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 PASSWORD_HASHERS = ["safeguards.hashers.Argon2idPasswordHasher"]
 DEFAULT_EXCEPTION_REPORTER_FILTER = "safeguards.errors.PasswordFilter"
-EMAIL_BACKEND = "safeguards.mail.EmailBackend"
 FILE_UPLOAD_HANDLERS = [
     "safeguards.uploads.NamelessUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",

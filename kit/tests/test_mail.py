@@ -18,10 +18,15 @@ LINE = b"250-" + 500 * b"ha " + b"\r\n"
 TAKEN = b"220 Hello\r\n" + 3 * b"250 Yes\r\n" + b"354 Go on\r\n250 Taken\r\n221 Bye\r\n"
 
 
+@pytest.fixture(autouse=True)
+def email_backend(settings):
+    settings.EMAIL_BACKEND = "safeguards.mail.EmailBackend"  # pytest-django puts its own there
+    settings.EMAIL_HOST = "127.0.0.1"
+
+
 @pytest.fixture
 def dialogue(settings):
     """A function that lets a mail server say all this, whatever it is asked."""
-    settings.EMAIL_HOST = "127.0.0.1"
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings.EMAIL_PORT = server.getsockname()[1]
 
@@ -72,8 +77,7 @@ def server(settings):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         settings.EMAIL_PORT = unused.getsockname()[1]
-    settings.EMAIL_HOST = "127.0.0.1"
-    controller = Controller(Server(), hostname="127.0.0.1", port=settings.EMAIL_PORT)
+    controller = Controller(Server(), "127.0.0.1", settings.EMAIL_PORT, server_hostname="mail")
     controller.start()
     yield controller.handler
     controller.stop()
@@ -100,16 +104,16 @@ def test_nothing_to_send_needs_no_server():
 
 
 def test_dns_is_not_asked_for_the_name_of_this_machine(server, monkeypatch):
-    monkeypatch.setattr(socket, "getfqdn", lambda *args: pytest.fail("asked"))
-    monkeypatch.setattr(socket, "gethostbyname", lambda *args: pytest.fail("asked"))
+    for name in ["getfqdn", "gethostbyname"]:
+        monkeypatch.setattr(socket, name, lambda *args: pytest.fail("asked"))
     send()  # with a Message-ID of Django's
     assert server.names == [DNS_NAME.get_fqdn()] == ["[127.0.0.1]"]
 
 
 def test_language_of_the_caller_is_that_of_the_mail(server):
     with translation.override("de"):
-        EmailMultiAlternatives(gettext_lazy("Yes"), to=["ada@example.com"]).send()
-    assert b"Subject: Ja" in server.taken[0].content
+        send_mail(gettext_lazy("Friday"), "Hi", "a@example.com", ["b@example.com"])
+    assert b"Subject: Freitag" in server.taken[0].content
 
 
 @pytest.mark.parametrize("count", range(6))
@@ -140,7 +144,6 @@ def test_conversation_that_takes_too_long_is_given_up(dialogue, settings, silent
 
 
 def test_server_that_is_down_is_an_error_unless_it_is_to_be_silent(settings):
-    settings.EMAIL_HOST = "127.0.0.1"
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         settings.EMAIL_PORT = unused.getsockname()[1]

@@ -1,6 +1,7 @@
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.http import HttpResponse
 from django.urls import path
+from django.views.decorators.debug import sensitive_post_parameters
 
 from safeguards.pictures import PictureField
 
@@ -9,6 +10,7 @@ class SignUpForm(BaseUserCreationForm):
     picture = PictureField(required=False)
 
 
+@sensitive_post_parameters("password1", "password2")
 def sign_up(request):
     form = SignUpForm(request.POST, request.FILES)
     if not form.is_valid():
