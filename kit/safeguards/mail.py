@@ -4,6 +4,7 @@ from contextlib import suppress
 from django.conf import settings
 from django.core.mail.backends import smtp
 from django.core.mail.utils import DNS_NAME
+from django.utils import translation
 
 from .limits import conversation_slots, run_within
 
@@ -62,15 +63,18 @@ class EmailBackend(smtp.EmailBackend):
     def send_messages(self, messages):
         seconds = settings.CONVERSATION_SECONDS
         try:
-            return run_within(seconds, slots, self.send_and_hang_up, messages)
+            # Django keeps the language in a context variable, but hides it from other threads.
+            language = translation.get_language()
+            return run_within(seconds, slots, self.converse, messages, language)
         except TimeoutError as error:
             if self.fail_silently:
                 return 0
             raise TimeoutError(f"the mail was {error}") from error
 
-    def send_and_hang_up(self, messages):
+    def converse(self, messages, language):
         try:
-            return super().send_messages(messages)
+            with translation.override(language):
+                return super().send_messages(messages)
         finally:
             if not self.connection:  # a login that failed; Django leaves the socket open
                 with suppress(OSError):
