@@ -66,10 +66,10 @@ class EmailBackend(smtp.EmailBackend):
             # Django keeps the language in a context variable, but hides it from other threads.
             language = translation.get_language()
             return run_within(seconds, slots, self.converse, messages, language)
-        except TimeoutError as error:
-            if self.fail_silently:
-                return 0
-            raise TimeoutError(f"the mail was {error}") from error
+        except TimeoutError:
+            if not self.fail_silently:
+                raise
+            return 0
 
     def converse(self, messages, language):
         try:

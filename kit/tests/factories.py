@@ -53,9 +53,11 @@ def with_parts(content, *parts):
     return content[:start] + parts + content[start:]
 
 
-def check(content):
-    """Return the upload as a form's field has it after its checks."""
-    return PictureField().clean(SimpleUploadedFile("me.jpg", content))
+def check(upload):
+    """Return the upload, or the bytes of one, as a form's field has it after its checks."""
+    if isinstance(upload, bytes):
+        upload = SimpleUploadedFile("me.jpg", upload)
+    return PictureField().clean(upload)
 
 
 def thumbnail_of(file):

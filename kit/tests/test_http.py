@@ -8,7 +8,7 @@ import pytest
 import requests
 from werkzeug import Response
 
-from safeguards.http import Session, slots
+from safeguards.http import Session
 
 JOKE = "Why did the request wait? It had nobody to hand the work to."
 
@@ -118,12 +118,12 @@ def test_dripping_server_is_a_time_out(server, settings):
 
     thread = Thread(target=drip)
     thread.start()
-    with pytest.raises(requests.Timeout, match="not done after 0.3 s"):
-        get_joke(url_of(server))
-    stopped.set()
-    thread.join()
-    slots.acquire()  # the conversation that was given up ends as well
-    slots.release()
+    try:
+        with pytest.raises(requests.Timeout, match="not done after 0.3 s"):
+            get_joke(url_of(server))
+    finally:
+        stopped.set()
+        thread.join()
 
 
 @pytest.mark.parametrize(
