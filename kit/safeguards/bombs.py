@@ -17,10 +17,10 @@ MAX_SCANS = 100  # of a JPEG, each of which is work for all its pixels; real one
 MARKER = re.compile(rb"\xff([^\x00\xff])")
 SCAN, END = b"\xff\xda", b"\xff\xd9"
 WITHOUT_LENGTH = range(0xD0, 0xDA)  # the marker is the whole segment
-# Frames (but none with arithmetic coding, in which a bit may stand for a whole block), tables, and
+# All have a length that every decoder reads: frames (but none with arithmetic coding, in which a bit may stand for a whole block), tables, and
 # the interval of restarts.
 JPEG_PARTS = {0xC0, 0xC1, 0xC2, 0xC4, 0xDB, 0xDD}
-JPEG_COLOURS = (b"JFIF\0", b"Adobe")
+JPEG_COLOURS = {(0xE0, b"JFIF\0"), (0xEE, b"Adobe")}
 PNG_PARTS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 WEBP_PARTS = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"}
 PIXELS = {b"IDAT", b"VP8 ", b"VP8L", b"ALPH", b"ANMF"}
@@ -51,9 +51,11 @@ def jpeg(content):
             break
         if kind not in WITHOUT_LENGTH:
             position += int.from_bytes(content[start : start + 2], "big")
-        if kind in JPEG_PARTS or content.startswith(JPEG_COLOURS, start + 2):
+            if position < start + 2:  # a decoder would take what follows for the length
+                raise ValueError("a segment without its length")
+        if kind in JPEG_PARTS or (kind, content[start + 2 : start + 7]) in JPEG_COLOURS:
             kept.append(content[marker.start() : position])
-        elif not exif and marker[0] == b"\xff\xe1" and content.startswith(b"Exif\0\0", start + 2):
+        elif not exif and kind == 0xE1 and content.startswith(b"Exif\0\0", start + 2):
             data = b"Exif\0\0" + orientation_only(content[start + 8 : position])
             exif = marker[0] + struct.pack(">H", 2 + len(data)) + data
     else:

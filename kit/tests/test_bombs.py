@@ -26,6 +26,7 @@ NO_SCAN = b"\0" + segment(b"\xfe", b"\xff\xda")
 
 # Pillow reads no length after this marker, and goes on in what a length would skip.
 HIDDEN = b"\xff\xf0\xfe\x00" + (16_255 * segment(b"\xe1"))[: 0xFE00 - 2]
+JFIF = b"\xff\xf0\0\x0bJFIF\0\xff\xfe\xff\xff"  # the same, with a comment that swallows the rest
 # Characters that take a byte each in the file and four in memory, because of the first.
 TEXT = b"k\0\1\0\0\0" + zlib.compress("😀".encode() + 1_000_000 * b"a", 9)
 LONG_TEXT = b"k\0\0\0\0\0" + "😀".encode() + 19_000_000 * b"a"
@@ -57,6 +58,7 @@ WIDE_EXIF = tiff(*((tag, 7, 60_000, 8) for tag in range(0x0200, 0x0200 + 5_400))
             lambda: with_parts(picture(), b"\xff\xd8\xff\xff", 50 * TABLES), id="hidden tables"
         ),
         pytest.param(lambda: with_parts(picture(), 300 * HIDDEN), id="hidden segments"),
+        pytest.param(lambda: with_parts(picture(), b"\xff\xc4\0\0"), id="no length"),
         pytest.param(lambda: picture()[:-2] + 100_000 * SCAN, id="scans"),
         pytest.param(lambda: b"\xff\xd8" + bytes(20_000_000), id="junk"),
         pytest.param(lambda: b"\xff\xd8" + 20_000_000 * b"\xff", id="fill bytes"),
@@ -91,6 +93,7 @@ ACCEPTED = {
     "not at the scan": lambda: with_parts(picture(), NO_SCAN, 50 * PHOTOSHOP),
     "video": lambda: picture() + Random(1).randbytes(15_000_000),  # what looks like chance
     "junk": lambda: with_parts(picture(), 900 * (segment(b"\xe2") + bytes(200))),
+    "hidden by its name": lambda: with_parts(picture(), JFIF, 280 * METADATA),
     "fill bytes": lambda: with_parts(picture(), 20_000_000 * b"\xff"),
     "wide Exif": lambda: with_parts(picture(), segment(b"\xe1", b"Exif\0\0" + WIDE_EXIF)),
     "profiles": lambda: with_parts(picture("PNG"), 50 * PROFILE),
