@@ -17,8 +17,8 @@ MAX_SCANS = 100  # of a JPEG, each of which is work for all its pixels; real one
 MARKER = re.compile(rb"\xff([^\x00\xff])")
 SCAN, END = b"\xff\xda", b"\xff\xd9"
 WITHOUT_LENGTH = range(0xD0, 0xDA)  # the marker is the whole segment
-# All have a length that every decoder reads: frames (but none with arithmetic coding, in which a bit may stand for a whole block), tables, and
-# the interval of restarts.
+# Of each, every decoder reads the length: frames, tables, and the interval of restarts. No frame
+# with arithmetic coding, in which a bit may stand for a whole block.
 JPEG_PARTS = {0xC0, 0xC1, 0xC2, 0xC4, 0xDB, 0xDD}
 JPEG_COLOURS = {(0xE0, b"JFIF\0"), (0xEE, b"Adobe")}
 PNG_PARTS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
