@@ -1,0 +1,19 @@
+SECRET_KEY = "insecure-test-key"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "safeguards",
+    "tests",
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+PASSWORD_HASHERS = ["safeguards.hashers.Argon2idPasswordHasher"]
+DEFAULT_EXCEPTION_REPORTER_FILTER = "safeguards.errors.PasswordFilter"
+FILE_UPLOAD_HANDLERS = [
+    "safeguards.uploads.NamelessUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "safeguards.uploads.TidyUploadHandler",
+]
+ROOT_URLCONF = "tests.views"
+SILENCE_SECONDS = EMAIL_TIMEOUT = 5
+CONVERSATION_SECONDS = 10
