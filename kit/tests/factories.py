@@ -7,7 +7,6 @@ from io import BytesIO
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, ImageOps
-
 from safeguards.pictures import PictureField, open_picture
 
 

@@ -1,8 +1,18 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from timing import logging_config
+
+var_dir = TemporaryDirectory(ignore_cleanup_errors=True)
+VAR_DIR, STEP = Path(var_dir.name), "step"
+LOGGING = logging_config(VAR_DIR, STEP)
+
 SECRET_KEY = "insecure-test-key"
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "safeguards",
+    "timing",
     "tests",
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

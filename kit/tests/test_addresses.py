@@ -2,7 +2,6 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.core.validators import validate_email
-
 from safeguards.addresses import validate_mailable
 
 ENCODED_WORDS = [

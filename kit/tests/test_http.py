@@ -6,9 +6,8 @@ from threading import Event, Thread
 
 import pytest
 import requests
-from werkzeug import Response
-
 from safeguards.http import Session
+from werkzeug import Response
 
 JOKE = "Why did the request wait? It had nobody to hand the work to."
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from threading import BoundedSemaphore, Event, Thread, current_thread
 
 import pytest
-
 from safeguards.limits import MAX_CONVERSATIONS, conversation_slots, run_within
 
 

@@ -10,7 +10,6 @@ from django.core.mail import EmailMultiAlternatives, get_connection, send_mail
 from django.core.mail.utils import DNS_NAME
 from django.utils import translation
 from django.utils.translation import gettext_lazy
-
 from safeguards import mail
 from safeguards.mail import RecipientRefused
 

@@ -7,7 +7,6 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, ImageOps
-
 from safeguards import pictures
 from safeguards.pictures import BrokenPicture, PictureField, open_picture
 

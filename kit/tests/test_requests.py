@@ -7,7 +7,6 @@ from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.hashers import identify_hasher, make_password
 from django.contrib.auth.models import User
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
-
 from safeguards.hashers import Argon2idPasswordHasher
 
 from .factories import picture

@@ -9,6 +9,7 @@ from .users import new_user
 
 def record(event, start, end, process=1, thread="Thread-1", error=""):
     return {
+        "sign_up": "1",
         "event": event,
         "start": start,
         "end": end,

@@ -85,7 +85,7 @@ def test_log_does_not_grow_for_ever(tmp_path):
     handler.close()
     assert not old.exists()
     assert recent.exists()
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 1_000_100
+    assert sum(path.stat().st_size for path in tmp_path.glob("timings.*")) <= 1_000_100
 
 
 def test_file_that_is_rotated_away_meanwhile_is_left_out(monkeypatch):
@@ -177,9 +177,7 @@ def test_log_whose_file_vanishes_while_it_is_read_goes_on(tmp_path, monkeypatch)
     assert log.new_records() == []
 
 
-@pytest.mark.parametrize(
-    "changed", [{"start": "now"}, {"end": "then"}, {"event": 3}, {"error": None}]
-)
-def test_line_with_values_of_a_wrong_type_is_skipped(tmp_path, changed):
-    (tmp_path / "timings.1.jsonl").write_text(line("a", **changed), encoding="utf-8")
+@pytest.mark.parametrize("name", ["start", "end", "event", "error"])
+def test_line_with_a_value_of_a_wrong_type_is_skipped(tmp_path, name):
+    (tmp_path / "timings.1.jsonl").write_text(line(**{name: []}), encoding="utf-8")
     assert TimingLog(tmp_path).new_records() == []

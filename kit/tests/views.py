@@ -2,7 +2,6 @@ from django.contrib.auth.forms import BaseUserCreationForm
 from django.http import HttpResponse
 from django.urls import path
 from django.views.decorators.debug import sensitive_post_parameters
-
 from safeguards.pictures import PictureField
 
 
@@ -20,4 +19,4 @@ def sign_up(request):
     return HttpResponse(picture.name if picture else "no picture")
 
 
-urlpatterns = [path("", sign_up)]
+urlpatterns = [path("", sign_up, name="sign_up")]
