@@ -3,6 +3,7 @@ import uuid
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 
 
@@ -22,6 +23,7 @@ class User(AbstractUser):
             ),
             models.UniqueConstraint(
                 Lower("email"),
+                condition=~Q(email=""),
                 name="user_email_unique",
                 violation_error_code="email",
                 violation_error_message="A user with that e-mail address already exists.",
@@ -46,35 +48,38 @@ class Profile(models.Model):
     picture = models.ImageField(upload_to="pictures", blank=True)
     thumbnail = models.ImageField(upload_to="thumbnails", blank=True)
 
-    # Neither a time nor an error: the work is still to do.
+    # If all are empty, the work hasn't been tried yet. An error without a time will be tried again.
     picture_resized_at = models.DateTimeField(null=True, blank=True)
     picture_error = models.TextField(blank=True)
+    picture_failed_at = models.DateTimeField(null=True, blank=True)
     welcome_sent_at = models.DateTimeField(null=True, blank=True)
     welcome_error = models.TextField(blank=True)
+    welcome_failed_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self):
         return f"Profile of {self.user}"
 
     @property
     def picture_state(self):
-        """One of "none", "waiting", "done" and "failed"."""
+        """One of "none", "waiting", "retrying", "done" and "failed"."""
         if not self.picture:
             return "none"
-        return state(self.picture_resized_at, self.picture_error)
+        return state(self.picture_resized_at, self.picture_failed_at, self.picture_error)
 
     @property
     def welcome_state(self):
-        """One of "waiting", "done" and "failed"."""
-        return state(self.welcome_sent_at, self.welcome_error)
+        """One of "waiting", "retrying", "done" and "failed"."""
+        return state(self.welcome_sent_at, self.welcome_failed_at, self.welcome_error)
 
     @property
     def is_done(self):
-        """Whether the mail is sent and the picture, if there is one, resized."""
-        return self.welcome_state == "done" and self.picture_state in ("none", "done")
+        """Whether nothing will change any more: all work is done or was given up."""
+        return {self.picture_state, self.welcome_state} <= {"none", "done", "failed"}
 
 
-def state(done_at, error):
-    """Return the state of a piece of work of which one or neither is recorded."""
+def state(done_at, failed_at, error):
     if done_at:
         return "done"
-    return "failed" if error else "waiting"
+    if failed_at:
+        return "failed"
+    return "retrying" if error else "waiting"

@@ -13,6 +13,8 @@ from .limits import mail_places, within
 from .models import Profile
 from .pictures import BrokenPicture, discard, make_thumbnail, new_name, store
 
+PERMANENT = (BrokenPicture,)  # trying again can't help
+
 
 def save_new_user(user, picture):
     """Save user, profile and picture, together or not at all.
@@ -43,10 +45,11 @@ def create_profile(user):
         return Profile.objects.create(user=user)
 
 
-def send_welcome_email(user):
+def send_welcome_email(user, last_try=True):
     """Send the user a mail with a joke, or with FALLBACK if there is none.
 
     Raises what keeps the mail from being sent, and leaves its text in `profile.welcome_error`.
+    `last_try`: after an error nobody will try again.
     """
     unsent = Profile.objects.filter(user=user, welcome_sent_at=None)
     try:
@@ -54,9 +57,10 @@ def send_welcome_email(user):
         with timed("send mail", user):
             within(settings.CONVERSATION_SECONDS, mail_places, message.send)
     except Exception as error:
-        unsent.update(welcome_error=reason(error))
+        failed_at = time_of_failure(error, last_try)
+        unsent.update(welcome_error=reason(error), welcome_failed_at=failed_at)
         raise
-    unsent.update(welcome_sent_at=timezone.now(), welcome_error="")
+    unsent.update(welcome_sent_at=timezone.now(), welcome_error="", welcome_failed_at=None)
 
 
 def joke_for(user):
@@ -81,12 +85,12 @@ def welcome_email(user, joke):
     return message
 
 
-def resize_profile_image(profile):
+def resize_profile_image(profile, last_try=True):
     """Scale the profile's picture down to a thumbnail. The original stays as it is.
 
-    Raises what the storage or the database raises. The reason of any failure is left in
-    `profile.picture_error`; that of a picture that can't be decoded is not raised, because trying
-    again would not help.
+    Raises BrokenPicture for one that can't be decoded, and what the storage or the database raises.
+    The reason of any failure is left in `profile.picture_error`. `last_try`: after an error nobody
+    will try again.
     """
     if not profile.picture:
         return
@@ -95,9 +99,10 @@ def resize_profile_image(profile):
             time.sleep(settings.SIMULATED_RESIZE_SECONDS)
             replace_thumbnail(profile)
     except Exception as error:
-        as_loaded(profile).filter(thumbnail="").update(picture_error=reason(error))
-        if not isinstance(error, BrokenPicture):
-            raise
+        failed_at = time_of_failure(error, last_try)
+        failed = {"picture_error": reason(error), "picture_failed_at": failed_at}
+        as_loaded(profile).filter(thumbnail="").update(**failed)
+        raise
 
 
 def replace_thumbnail(profile):
@@ -105,7 +110,8 @@ def replace_thumbnail(profile):
     new = store(field, new_name("jpg"), make_thumbnail(profile.picture))
     unused = new
     try:
-        done = {"thumbnail": new, "picture_resized_at": timezone.now(), "picture_error": ""}
+        done = {"thumbnail": new, "picture_resized_at": timezone.now()}
+        done |= {"picture_error": "", "picture_failed_at": None}
         if as_loaded(profile).update(**done):  # update() sends no post_save
             unused = old
     finally:
@@ -118,6 +124,11 @@ def as_loaded(profile):
     return Profile.objects.filter(
         pk=profile.pk, picture=profile.picture.name, thumbnail=profile.thumbnail.name
     )
+
+
+def time_of_failure(error, last_try):
+    """Return the time for an error after which nobody will try again, None for the others."""
+    return timezone.now() if last_try or isinstance(error, PERMANENT) else None
 
 
 def reason(error):
