@@ -134,11 +134,11 @@ EMAIL_TIMEOUT = SILENCE_SECONDS  # Django's default is to wait for ever
 SIMULATED_RESIZE_SECONDS = env.float("SIMULATED_RESIZE_SECONDS", default=5.0)
 
 HUEY = {
-    "huey_class": "config.queue.LastingHuey",  # makes a new queue when its file is lost or damaged
+    "huey_class": "huey.SqliteHuey",
     "filename": VAR_DIR / "huey.sqlite3",
     "immediate": False,  # otherwise DEBUG decides whether tasks run at once, in the request
     "results": False,  # nobody asks for them, and they would pile up
-    "fsync": False,  # what a power cut takes from the queue, or all of it, the outbox remembers
+    "fsync": False,  # a power cut may take tasks, or the whole queue: the outbox has the jobs
     "consumer": {"workers": 2, "initial_delay": 0.02, "max_delay": 0.02},  # delays in seconds
 }
 

@@ -4,10 +4,10 @@ import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from huey.contrib.djhuey import HUEY
+from huey.storage import SqliteStorage
 
 from accounts import services
 from accounts.forms import SignUpForm
-from config.queue import LastingStorage
 
 from .factories import sign_up_data, upload
 
@@ -32,7 +32,7 @@ def media_root(tmp_path, settings):
 def queue(tmp_path_factory, monkeypatch):
     """An empty queue for each test, in a SQLite file as the step's own."""
     filename = tmp_path_factory.mktemp("queue") / "huey.sqlite3"
-    storage = LastingStorage("test", filename=filename, create_tables=False)
+    storage = SqliteStorage("test", filename=filename)
     monkeypatch.setattr(HUEY, "storage", storage)
     yield HUEY
     storage.close()
