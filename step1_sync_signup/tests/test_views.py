@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db import IntegrityError
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
 from accounts.forms import SignUpForm
@@ -135,11 +136,18 @@ def test_profile_shows_what_is_still_to_do(client, user):
 
 
 def test_profile_shows_what_failed_and_why(client, user):
-    Profile.objects.filter(user=user).update(picture_error="truncated", welcome_error="refused")
+    profile = Profile.objects.filter(user=user)
+    profile.update(picture_error="truncated", welcome_error="refused")
     client.force_login(user)
+    response = client.get("/")
+    assertContains(response, "not resized yet, will be tried again: truncated")
+    assertContains(response, "not sent yet, will be tried again: refused")
+    assertContains(response, "live.js")
+    profile.update(picture_failed_at=timezone.now(), welcome_failed_at=timezone.now())
     response = client.get("/")
     assertContains(response, "not resized: truncated")
     assertContains(response, "not sent: refused")
+    assertNotContains(response, "live.js")  # nothing will change any more
 
 
 def test_profile_shows_where_the_time_went_as_bars_and_as_a_table(client, db):

@@ -12,7 +12,7 @@ from accounts.forms import SignUpForm
 from accounts.jokes import FALLBACK
 from accounts.limits import MAX_CONVERSATIONS, joke_places
 from accounts.models import Profile
-from accounts.pictures import make_thumbnail
+from accounts.pictures import BrokenPicture, make_thumbnail
 from accounts.services import resize_profile_image, send_welcome_email
 from timing.log import records_of
 
@@ -137,11 +137,31 @@ def test_picture_that_cannot_be_decoded_has_failed_for_good_with_its_reason(user
     path = Path(user.profile.picture.path)
     broken = path.read_bytes()[:2000]  # a header that passes the form, and half of the rest
     path.write_bytes(broken)
-    resize_profile_image(user.profile)
+    with pytest.raises(BrokenPicture):
+        resize_profile_image(user.profile, last_try=False)
     profile = reloaded(user)
     assert profile.picture_state == "failed"
     assert "truncated" in profile.picture_error
     assert path.read_bytes() == broken
+
+
+def test_work_that_will_be_tried_again_is_told_from_work_that_failed(user, broken_mail):
+    def states_after(last_try):
+        with pytest.raises(OSError, match="asleep"):
+            send_welcome_email(user, last_try=last_try)
+        with pytest.raises(FileNotFoundError):
+            resize_profile_image(reloaded(user), last_try=last_try)
+        profile = reloaded(user)
+        return profile.welcome_state, profile.picture_state, profile.is_done
+
+    Path(user.profile.picture.path).unlink()
+    assert states_after(last_try=False) == ("retrying", "retrying", False)
+    assert states_after(last_try=True) == ("failed", "failed", True)
+    assert states_after(last_try=False) == (
+        "retrying",
+        "retrying",
+        False,
+    )  # somebody had it retried
 
 
 def test_missing_picture_leaves_the_reason_and_may_be_tried_again(user):
