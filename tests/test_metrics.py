@@ -95,9 +95,10 @@ def test_metrics_count_requests_and_jobs_for_who_sends_the_token(site):
 
 
 def test_health_tells_of_jobs_that_fail_are_late_or_were_given_up(site):
-    def health(path="/health/work/"):
-        response = visitor.get(path, headers={"Authorization": "Bearer secret"})
-        return response.status_code, response.json()["found"]["outbox"], response.json()["errors"]
+    def health():
+        """Return what it says of jobs; neither a broker nor a storage runs here."""
+        found = visitor.get("/health/work/", headers={"Authorization": "Bearer secret"}).json()
+        return found["found"]["outbox"], found["errors"].keys() - {"last_beat"}
 
     def execute(sql):
         with closing(sqlite3.connect(site.var_dir / "db.sqlite3")) as connection, connection:
@@ -105,17 +106,14 @@ def test_health_tells_of_jobs_that_fail_are_late_or_were_given_up(site):
 
     visitor = site.visitor()
     nothing = {"failing": 0, "given_up": 0, "oldest": None, "oldest_failing": None}
-    assert health("/health/") == (200, nothing, {})
+    assert health() == (nothing, set())
     execute(JOBS)
-    assert health("/health/")[0] == 200  # visitors can be served
-    status, found, errors = health()
-    assert status == 503
+    found, errors = health()
+    assert errors == {"failing", "late"}
     assert (found["failing"], found["given_up"]) == (2, 1)
     assert found["oldest"] == pytest.approx(found["oldest_failing"], abs=1)
     assert 3600 <= found["oldest"] < 2 * 3600
-    assert "36" in errors["late"]
-    assert errors["failing"] == "2 jobs have failed and will be tried again"
     execute("UPDATE outbox_job SET created_at = datetime('now', '-35 seconds')")
-    assert [name for name in health()[2] if name != "last_beat"] == ["failing"]
-    execute("UPDATE outbox_job SET error = '', created_at = datetime('now')")
-    assert [name for name in health()[2] if name != "last_beat"] == []
+    assert health()[1] == {"failing"}
+    execute("UPDATE outbox_job SET error = ''")
+    assert health()[1] == set()

@@ -12,7 +12,6 @@ class OutboxConfig(AppConfig):
 
 
 def check_settings(app_configs, **kwargs):
-    """Return an error for each setting of the outbox that can't work."""
     errors = []
     for name in ["OUTBOX_LEASE_SECONDS", "OUTBOX_MAX_ATTEMPTS"]:
         if not isinstance(value := getattr(settings, name, 0), int | float) or value <= 0:

@@ -16,9 +16,6 @@ class GiveUp(Exception):
 
 
 class JobQuerySet(models.QuerySet):
-    def due(self):
-        return self.filter(due_at__lte=timezone.now()).order_by("due_at")
-
     def claim(self, worker):
         """Return the most urgent due job, leased to the worker, or None."""
         if not connection.features.has_select_for_update_skip_locked:
@@ -28,7 +25,7 @@ class JobQuerySet(models.QuerySet):
 
     def lease_next(self, worker):
         # First attempts come before retries. Otherwise work that keeps failing would stop the rest.
-        due = self.due()
+        due = self.filter(due_at__lte=timezone.now()).order_by("due_at")
         first_attempts = [due.filter(attempts=0, work=work) for work in settings.OUTBOX_WORK]
         for jobs in [*first_attempts, due]:
             while job := jobs.first():

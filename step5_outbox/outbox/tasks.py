@@ -11,12 +11,11 @@ from huey.signals import SIGNAL_INTERRUPTED
 
 from .models import LONGEST_PAUSE, Job
 
+LONG_QUEUE = 1_000  # waiting tasks, which keep the workers busy until the next repair
+
 
 def add_job(work, key):
-    """Add a job in the caller's transaction, and queue a task for it after the commit.
-
-    There are no delayed jobs: repair() would take a `due_at` far ahead for an error of the clock.
-    """
+    """Add a job in the caller's transaction, and queue a task on commit. No job can be delayed."""
     if work not in settings.OUTBOX_WORK:
         raise ValueError(f"{work!r} is not in OUTBOX_WORK")
     Job.objects.create(work=work, key=key)
@@ -50,8 +49,11 @@ def repair():
     far_off = now + timedelta(seconds=LONGEST_PAUSE + 3 * settings.OUTBOX_LEASE_SECONDS)
     jobs.filter(due_at__gt=far_off).update(due_at=now)
     # As many tasks as jobs are enough: each task does whichever job is the most urgent.
-    for _ in range(jobs.due().count() - HUEY.pending_count()):
-        do_next_job()
+    waiting = HUEY.pending(limit=LONG_QUEUE)
+    if len(waiting) < LONG_QUEUE:
+        own = [task for task in waiting if isinstance(task, do_next_job.task_class)]
+        for _ in range(jobs.filter(due_at__lte=now).count() - len(own)):
+            do_next_job()
     # The leases that end before the next repair, should their workers be dead.
     for job in jobs.filter(due_at__range=[now, now + timedelta(minutes=1)]).exclude(claimed_by=""):
         do_next_job.schedule(eta=job.due_at)
