@@ -26,10 +26,8 @@ CHANGES = {
         "accounts/signals.py",
         "accounts/tasks.py",
         "accounts/templates/accounts/_step.html",
-        "config/queue.py",
         "config/settings.py",
         "tests/conftest.py",
-        "tests/test_queue.py",
     ],
     "step5_outbox": [
         "accounts/signals.py",

@@ -1,11 +1,12 @@
 """A step's settings, but with a queue that is first in, first out. For the recording."""
 
-from config.queue import LastingStorage
+from huey.storage import SqliteStorage
+
 from config.settings import *  # noqa: F403
 from config.settings import HUEY
 
 
-class FirstInFirstOut(LastingStorage):
+class FirstInFirstOut(SqliteStorage):
     def enqueue(self, data, priority=None):
         super().enqueue(data)
 

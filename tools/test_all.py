@@ -28,8 +28,7 @@ POLL = 0.2  # seconds
 
 # What a step's own tests must run in full, as far as the step has it.
 COVERED = ["accounts", "outbox", "timing"]
-COVERED += ["config/errors.py", "config/hashers.py", "config/mail.py", "config/queue.py"]
-COVERED += ["config/uploads.py"]
+COVERED += ["config/errors.py", "config/hashers.py", "config/mail.py", "config/uploads.py"]
 # The plugins of pytest that a step's tests use. The others that are there take a second to import.
 PLUGINS = ["slipcover.pytest_plugin", "frozen"]  # the latter from tests/startup
 PLUGINS += ["pytest_django.plugin", "pytest_httpserver.pytest_plugin"]
