@@ -31,13 +31,15 @@ GIVEN = {
     "WITHOUT_TLS": "on",
     "HEALTH_TOKEN": "secret",
 }
-# Two due, one of them for an hour; one leased; one given up. Nothing of pictures.
+# One due; one leased; two failing, one of them for an hour; one given up. Nothing of pictures.
 JOBS = """
-INSERT INTO outbox_job (work, key, due_at, attempts, claim, error) VALUES
-('welcome', '1', datetime('now', '-1 hour'), 0, '', ''),
-('welcome', '2', datetime('now', '-1 minute'), 1, 'gone', ''),
-('welcome', '3', datetime('now', '+1 hour'), 1, 'busy', ''),
-('welcome', '4', NULL, 9, '', 'refused')
+INSERT INTO outbox_job
+(work, key, created_at, due_at, attempts, claimed_by, error, given_up_at) VALUES
+('welcome', '1', datetime('now', '-1 minute'), datetime('now', '-1 minute'), 0, '', '', NULL),
+('welcome', '2', datetime('now', '-1 minute'), datetime('now', '+1 hour'), 1, 'busy', '', NULL),
+('welcome', '3', datetime('now', '-1 hour'), datetime('now', '+1 minute'), 9, '', 'gone', NULL),
+('welcome', '4', datetime('now', '-1 minute'), datetime('now', '-1 second'), 9, '', 'gone', NULL),
+('welcome', '5', datetime('now', '-1 day'), NULL, 20, '', 'refused', datetime('now'))
 """
 
 
@@ -73,18 +75,45 @@ def test_metrics_count_requests_and_jobs_for_who_sends_the_token(site):
     assert found[RESPONSES, "404"] == 3
     assert found[RESPONSES, "403"] == 2
     assert {name[1:]: value for name, value in found.items() if name[0] == "outbox_jobs"} == {
-        ("due", "welcome"): 2,
-        ("waiting", "welcome"): 1,
+        ("due", "welcome"): 1,
+        ("leased", "welcome"): 1,
+        ("failing", "welcome"): 2,
         ("given_up", "welcome"): 1,
         ("due", "picture"): 0,
-        ("picture", "waiting"): 0,
+        ("leased", "picture"): 0,
+        ("failing", "picture"): 0,
         ("given_up", "picture"): 0,
     }
-    assert 3600 <= found["outbox_oldest_due_seconds", "welcome"] < 2 * 3600
-    assert found["outbox_oldest_due_seconds", "picture"] == 0
+    assert 3600 <= found["outbox_oldest_job_seconds", "welcome"] < 2 * 3600
+    assert found["outbox_oldest_job_seconds", "picture"] == 0
 
     database.write_bytes(b"no database")
     status, found = metrics(visitor)
     assert status == 200
     assert found[RESPONSES, "404"] == 3
     assert not [name for name, *_ in found if name.startswith("outbox")]
+
+
+def test_health_tells_of_jobs_that_fail_are_late_or_were_given_up(site):
+    def health():
+        """Return what it says of jobs; neither a broker nor a storage runs here."""
+        found = visitor.get("/health/work/", headers={"Authorization": "Bearer secret"}).json()
+        return found["found"]["outbox"], found["errors"].keys() - {"last_beat"}
+
+    def execute(sql):
+        with closing(sqlite3.connect(site.var_dir / "db.sqlite3")) as connection, connection:
+            connection.execute(sql)
+
+    visitor = site.visitor()
+    nothing = {"failing": 0, "given_up": 0, "oldest": None, "oldest_failing": None}
+    assert health() == (nothing, set())
+    execute(JOBS)
+    found, errors = health()
+    assert errors == {"failing", "late"}
+    assert (found["failing"], found["given_up"]) == (2, 1)
+    assert found["oldest"] == pytest.approx(found["oldest_failing"], abs=1)
+    assert 3600 <= found["oldest"] < 2 * 3600
+    execute("UPDATE outbox_job SET created_at = datetime('now', '-35 seconds')")
+    assert health()[1] == {"failing"}
+    execute("UPDATE outbox_job SET error = ''")
+    assert health()[1] == set()

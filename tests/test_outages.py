@@ -50,7 +50,7 @@ def test_sign_ups_while_joke_api_or_mail_server_fail_are_answered_and_done_after
         failures = ["4xx", "5xx", "reset", "garbage", "hang", "drip", "flood"]
         greeted_late = sign_up_during(site, failures, "mail_failure")
         for visitor in greeted_late:
-            home_says(visitor, 'data-welcome="failed"')
+            home_says(visitor, 'data-welcome="retrying"')
         site.standins.control(mail_failure=None)
         wait_until_done(site)
     visitors = [*without_joke, *greeted_late]
@@ -71,7 +71,7 @@ def test_sign_up_while_nothing_listens_is_answered_and_done_afterwards(outbox):
             wait_until_done(site)
         with Standins(**ports | {"smtp_port": 0}, **NO_WAIT):
             assert visitors[1].sign_up(PICTURE).status_code == 302
-            home_says(visitors[1], 'data-welcome="failed"')
+            home_says(visitors[1], 'data-welcome="retrying"')
             home_says(visitors[1], 'data-picture="done"')
         with Standins(**ports, **NO_WAIT) as after:
             wait_until_done(site)
@@ -208,7 +208,7 @@ def test_thumbnail_that_the_disk_has_no_room_for_leaves_its_reason(outbox):
         wait_for(suspended_while_idle)
         with full_disk(process, 60_000):
             process.resume()
-            home_says(visitor, 'data-picture="failed"')
+            home_says(visitor, 'data-picture="retrying"')
             home_says(visitor, "File too large")
             assert visitor.thumbnail() is None
     assert "OSError: [Errno 27] File too large" in log_of(site, "consumer.log")
@@ -247,8 +247,10 @@ def test_picture_that_is_missing_is_said_to_be_and_resized_as_it_is_when_it_is_b
     original = stored_picture(site, visitor)
     original.unlink()
     with workers(site, "consumer.log"):
-        home_says(visitor, 'data-picture="failed"')
-        home_says(visitor, "not resized: [Errno 2] No such file or directory")
+        home_says(visitor, 'data-picture="retrying"')
+        home_says(
+            visitor, "not resized yet, will be tried again: [Errno 2] No such file or directory"
+        )
         home_says(visitor, 'data-welcome="done"')
         other = site.var_dir / "upright.jpeg"
         other.write_bytes(UPRIGHT)

@@ -914,7 +914,7 @@ MISTAKES += [
         4,
         {
             SETTINGS: [
-                ('"config.queue.LastingHuey"', '"huey.MemoryHuey"'),
+                ('"huey.SqliteHuey"', '"huey.MemoryHuey"'),
                 ('    "filename": VAR_DIR / "huey.sqlite3",\n', ""),
             ]
         },

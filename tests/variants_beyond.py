@@ -421,8 +421,7 @@ MISTAKES = {
 # Redis
 
 SQLITE = (
-    '    "huey_class": "config.queue.LastingHuey",'
-    "  # makes a new queue when its file is lost or damaged\n"
+    '    "huey_class": "huey.SqliteHuey",\n'
     '    "filename": VAR_DIR / "huey.sqlite3",\n'
 )
 REDIS = """    "huey_class": "huey.{}",

@@ -52,23 +52,25 @@ class Profile(models.Model):
     # If both the time and the error are empty, the work hasn't been done yet.
     picture_resized_at = models.DateTimeField(null=True, blank=True)
     picture_error = models.TextField(blank=True)
+    picture_failed_at = models.DateTimeField(null=True, blank=True)  # will not be tried again
     welcome_sent_at = models.DateTimeField(null=True, blank=True)
     welcome_error = models.TextField(blank=True)
+    welcome_failed_at = models.DateTimeField(null=True, blank=True)  # will not be tried again
 
     def __str__(self):
         return f"Profile of {self.user}"
 
     @property
     def picture_state(self):
-        """One of "none", "waiting", "failed" and "done"."""
+        """One of "none", "waiting", "retrying", "failed" and "done"."""
         if not self.picture:
             return "none"
-        return state(self.picture_resized_at, self.picture_error)
+        return state(self.picture_resized_at, self.picture_failed_at, self.picture_error)
 
     @property
     def welcome_state(self):
-        """One of "waiting", "failed" and "done"."""
-        return state(self.welcome_sent_at, self.welcome_error)
+        """One of "waiting", "retrying", "failed" and "done"."""
+        return state(self.welcome_sent_at, self.welcome_failed_at, self.welcome_error)
 
     @property
     def is_settled(self):
@@ -76,7 +78,9 @@ class Profile(models.Model):
         return {self.welcome_state, self.picture_state} <= {"none", "failed", "done"}
 
 
-def state(done_at, error):
+def state(done_at, failed_at, error):
     if done_at:
         return "done"
-    return "failed" if error else "waiting"
+    if failed_at:
+        return "failed"
+    return "retrying" if error else "waiting"

@@ -6,12 +6,16 @@ from timing import timed
 from . import tasks
 from .models import Profile, User
 
-# Huey's own on_commit_task() is not robust: a broken queue would fail a committed sign-up.
 
+def queue_after_commit(task, user):
+    """Queue the task when the row is committed. Before, a worker could find no row."""
 
-def queue(task, user):
-    with timed("queue", user):
-        task(user.pk)
+    def queue():
+        with timed("queue", user):
+            task(user.pk)
+
+    # Huey's own on_commit_task() is not robust: a broken queue would fail a committed sign-up.
+    transaction.on_commit(queue, robust=True)
 
 
 @receiver(post_save, sender=User)
@@ -24,8 +28,7 @@ def create_profile(instance, created, raw, **kwargs):
 @receiver(post_save, sender=User)
 def welcome_new_user(instance, created, raw, **kwargs):
     if created and not raw:
-        # Queued before the commit, work could start before its row can be seen.
-        transaction.on_commit(lambda: queue(tasks.send_welcome_email, instance), robust=True)
+        queue_after_commit(tasks.send_welcome_email, instance)
 
 
 @receiver(post_save, sender=Profile)
@@ -33,4 +36,4 @@ def resize_new_picture(instance, update_fields, raw, **kwargs):
     # What this save has written, not the state that the row is in: a profile that is saved again
     # while its picture waits needs no second resize.
     if instance.picture and "picture" in (update_fields or []) and not raw:
-        transaction.on_commit(lambda: queue(tasks.resize_profile_image, instance.user), robust=True)
+        queue_after_commit(tasks.resize_profile_image, instance.user)

@@ -1,23 +1,56 @@
+from contextlib import contextmanager
+
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.management import call_command
+from django.utils import timezone
 from huey import crontab
-from huey.contrib.djhuey import db_periodic_task, db_task
+from huey.contrib.djhuey import db_periodic_task, db_task, signal
+from huey.exceptions import CancelExecution
+from huey.signals import SIGNAL_RETRYING
+from safeguards.mail import RecipientRefused
+from safeguards.pictures import BrokenPicture
 
 from . import services
 from .models import Profile, User
 
 RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}  # after 1, 2, 4 s and so on: 4 min
+HOPELESS = (BrokenPicture, RecipientRefused, services.NoAddress)  # trying again can't help
 
-# Arguments are keys, not objects: the work may be done much later, and loads the row as it is then.
-
-
-@db_task(priority=1, **RETRIED)  # before pictures, which have the default priority
-def send_welcome_email(user_id):
-    services.send_welcome_email(User.objects.get(pk=user_id))
+# Pass keys, not objects. The task may run much later, and must load the current row.
 
 
-@db_task(**RETRIED)
-def resize_profile_image(user_id):
-    services.resize_profile_image(Profile.objects.select_related("user").get(user=user_id))
+@db_task(priority=1, context=True, **RETRIED)  # before pictures, which have the default priority
+def send_welcome_email(user_id, task=None):
+    with end_of_retries(task, user_id, "welcome_failed_at"):
+        services.send_welcome_email(User.objects.get(pk=user_id))
+
+
+@db_task(context=True, **RETRIED)
+def resize_profile_image(user_id, task=None):
+    with end_of_retries(task, user_id, "picture_failed_at"):
+        services.resize_profile_image(Profile.objects.select_related("user").get(user=user_id))
+
+
+@contextmanager
+def end_of_retries(task, user_id, failed_at):
+    """Note on the profile when work has failed for good; don't let Huey retry the hopeless."""
+    try:
+        yield
+    except ObjectDoesNotExist as error:  # the user has been deleted
+        raise CancelExecution(retry=False) from error
+    except Exception as error:
+        hopeless = isinstance(error, HOPELESS)
+        if hopeless or not task.retries:
+            Profile.objects.filter(user=user_id).update(**{failed_at: timezone.now()})
+        if hopeless:
+            raise CancelExecution(retry=False) from error
+        raise
+
+
+@signal(SIGNAL_RETRYING)
+def let_new_work_go_first(signal_name, task):
+    """Queue a retry behind all new work. Otherwise a silent mail server would stop the pictures."""
+    task.priority = -1
 
 
 @db_periodic_task(crontab(hour="3", minute="0"))

@@ -91,13 +91,47 @@ def test_mail_that_was_not_sent_is_tried_again_with_growing_pauses(client, queue
         run_next(queue)
         profile = Profile.objects.get()
         assert profile.welcome_error == "mail server asleep"
-        assert profile.welcome_state == "failed"
+        assert profile.welcome_state == "retrying"
         [retry] = queue.scheduled()
         assert retry.name == "send_welcome_email"
         assert (retry.retries, retry.retry_delay) == (7, 2)
+        assert retry.priority == -1  # after new pictures
     retry.eta = None
     queue.execute(retry)
     assert Profile.objects.get().welcome_state == "done"
+
+
+def test_mail_that_is_refused_too_often_has_failed(client, queue, broken_mail):
+    sign_up(client)
+    states = []
+    run_next(queue)
+    while retries := queue.scheduled():
+        queue.storage.flush_schedule()
+        states.append(Profile.objects.get().welcome_state)
+        retries[0].eta = None
+        queue.execute(retries[0])
+    assert states == ["retrying"] * 8
+    profile = Profile.objects.get()
+    assert (profile.welcome_state, profile.welcome_error) == ("failed", "mail server asleep")
+
+
+def test_task_of_a_user_who_is_gone_is_not_tried_again(client, queue):
+    sign_up(client)
+    User.objects.all().delete()
+    run_next(queue)
+    run_next(queue)
+    assert queue.scheduled() == []
+
+
+def test_new_pictures_go_before_mails_that_are_tried_again(client, queue, broken_mail, events):
+    sign_up(client)
+    run_next(queue)
+    [retry] = queue.scheduled()
+    retry.eta = None
+    queue.enqueue(retry)  # as the scheduler does when its time has come
+    run_next(queue)
+    assert events()[-1] == "resize picture"
+    assert queued(queue) == ["send_welcome_email"]
 
 
 def test_mails_go_before_pictures_that_wait_longer(client, queue, events):
@@ -121,7 +155,7 @@ def test_storage_that_is_away_is_asked_again(client, queue, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(services, "make_thumbnail", fail)
         run_next(queue)
-    assert Profile.objects.get().picture_state == "failed"
+    assert Profile.objects.get().picture_state == "retrying"
     [retry] = queue.scheduled()
     retry.eta = None
     queue.execute(retry)

@@ -10,7 +10,7 @@ from .models import Profile, User
 # Receivers of post_save run in the transaction that saves: user and jobs are committed together.
 
 
-def queue(work, user):
+def add_job_for(user, work):
     with timed("queue", user):
         add_job(work, user.pk)
 
@@ -25,7 +25,7 @@ def create_profile(instance, created, raw, **kwargs):
 @receiver(post_save, sender=User)
 def welcome_new_user(instance, created, raw, **kwargs):
     if created and not raw:
-        queue("welcome", instance)
+        add_job_for(instance, "welcome")
 
 
 @receiver(post_save, sender=Profile)
@@ -33,13 +33,14 @@ def resize_new_picture(instance, update_fields, raw, **kwargs):
     # What this save has written, not the state that the row is in: a profile that is saved again
     # while its picture waits needs no second resize.
     if instance.picture and "picture" in (update_fields or []) and not raw:
-        queue("picture", instance.user)
+        add_job_for(instance.user, "picture")
 
 
 @receiver(given_up)
 def record_failure(job, **kwargs):
-    profile = Profile.objects.filter(user=job.key)
     if job.work == "welcome":
-        profile.filter(welcome_sent_at=None).update(welcome_error=job.error)
+        failed = {"welcome_error": job.error, "welcome_failed_at": job.given_up_at}
+        Profile.objects.filter(user=job.key, welcome_sent_at=None).update(**failed)
     elif job.work == "picture":
-        profile.filter(picture_resized_at=None).update(picture_error=job.error)
+        failed = {"picture_error": job.error, "picture_failed_at": job.given_up_at}
+        Profile.objects.filter(user=job.key, picture_resized_at=None).update(**failed)

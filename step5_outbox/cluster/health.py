@@ -4,6 +4,7 @@ import time
 
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.db.models import Count, Min, Q
 from django.http import JsonResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -16,12 +17,25 @@ from outbox.models import Job
 from .tasks import BEAT
 
 LATEST_BEAT = 150  # seconds: two beats were missed
+LONGEST_FAILURE = 30  # seconds for which a job may fail, as a mail to a server that restarts
 
 
-def oldest_due():
-    """Return for how many seconds the oldest job has been due, 0 without one."""
-    firsts = [Job.objects.due(work).first() for work in settings.OUTBOX_WORK]
-    return max(((timezone.now() - job.due_at).total_seconds() for job in firsts if job), default=0)
+def outbox():
+    """Return how many jobs keep failing or were given up, and ages in seconds, None without a job.
+
+    By creation, because `due_at` moves with each attempt.
+    """
+    not_done = Q(given_up_at=None)
+    failing = not_done & ~Q(error="")
+    found = Job.objects.aggregate(
+        failing=Count("pk", filter=failing),
+        given_up=Count("pk", filter=~not_done),
+        oldest=Min("created_at", filter=not_done),
+        oldest_failing=Min("created_at", filter=failing),
+    )
+    for name in ["oldest", "oldest_failing"]:
+        found[name] = found[name] and (timezone.now() - found[name]).total_seconds()
+    return found
 
 
 def last_beat():
@@ -52,17 +66,20 @@ def visitors(request):
 
     Without a broker or consumers it can: the outbox remembers.
     """
-    found, errors = look(oldest_due, storage)
+    found, errors = look(outbox, storage)
     return answer(request, found, errors)
 
 
 @never_cache
 @require_safe
 def work(request):
-    """503 if work is not being done: no broker, no consumer, or a job due for too long."""
-    found, errors = look(oldest_due, last_beat)
-    if found.get("oldest_due", 0) > settings.HEALTH_LATE_SECONDS:
-        errors["late"] = f"a job has been due for {found['oldest_due']:.0f} s"
+    """503 if work is not being done: no broker, no consumer, or jobs that fail or are too old."""
+    found, errors = look(outbox, last_beat)
+    jobs = found.get("outbox", {})
+    if (jobs.get("oldest") or 0) > settings.HEALTH_LATE_SECONDS:
+        errors["late"] = f"a job has not been done for {jobs['oldest']:.0f} s"
+    if (jobs.get("oldest_failing") or 0) > LONGEST_FAILURE:
+        errors["failing"] = f"{jobs['failing']} jobs have failed and will be tried again"
     beat = found.get("last_beat", 0)  # a broker that does not answer is an error of its own
     if beat is None or beat > LATEST_BEAT:
         errors["consumer"] = "no consumer with periodic tasks is alive"

@@ -14,7 +14,7 @@ from outbox.models import Job
 from .health import sends_token
 
 JOBS = Gauge("outbox_jobs", "Jobs that are not done, by state", ["work", "state"])
-OLDEST = Gauge("outbox_oldest_due_seconds", "For how long a job has been due", ["work"])
+OLDEST = Gauge("outbox_oldest_job_seconds", "Age of the oldest job not given up", ["work"])
 
 
 @require_safe
@@ -32,12 +32,14 @@ def metrics(request):
 
 def count_jobs():
     now = timezone.now()
+    not_done, failed = Q(given_up_at=None), ~Q(error="")
     for work in settings.OUTBOX_WORK:
         found = Job.objects.filter(work=work).aggregate(
-            due=Count("pk", filter=Q(due_at__lte=now)),
-            waiting=Count("pk", filter=Q(due_at__gt=now)),  # leased, or to be tried again later
-            given_up=Count("pk", filter=Q(due_at=None)),
-            oldest=Min("due_at", default=now),
+            due=Count("pk", filter=not_done & ~failed & Q(due_at__lte=now)),
+            leased=Count("pk", filter=not_done & ~failed & Q(due_at__gt=now)),
+            failing=Count("pk", filter=not_done & failed),  # leased or not
+            given_up=Count("pk", filter=~not_done),
+            oldest=Min("created_at", filter=not_done, default=now),
         )
         OLDEST.labels(work).set(max(0, (now - found.pop("oldest")).total_seconds()))
         for state, jobs in found.items():

@@ -136,7 +136,7 @@ SIMULATED_RESIZE_SECONDS = env.float("SIMULATED_RESIZE_SECONDS", default=5.0)
 HUEY = {
     "huey_class": "huey.SqliteHuey",
     "filename": VAR_DIR / "huey.sqlite3",
-    "fsync": False,  # what a power cut takes from the queue, or all of it, the outbox remembers
+    "fsync": False,  # a power cut may take tasks, or the whole queue: the outbox has the jobs
     "immediate": False,  # otherwise DEBUG decides whether tasks run at once, in the request
     "results": False,  # nobody asks for them, and they would pile up
     "consumer": {"workers": 2, "initial_delay": 0.02, "max_delay": 0.02},  # delays in seconds

@@ -3,14 +3,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from .models import Job
-from .tasks import run_next
+from .tasks import repair
 
 
 @admin.register(Job)
 class JobAdmin(admin.ModelAdmin):
     actions = ["start_again"]
-    list_display = ["__str__", "attempts", "due_at", "claim", "error"]
-    list_filter = ["work", ("due_at", admin.EmptyFieldListFilter)]
+    list_display = ["__str__", "created_at", "attempts", "due_at", "given_up_at", "error"]
+    list_filter = ["work", ("given_up_at", admin.EmptyFieldListFilter)]
 
     # Only the workers add or change a job.
     def nobody(self, request, obj=None):
@@ -23,7 +23,7 @@ class JobAdmin(admin.ModelAdmin):
 
     @admin.action(description="Start again what was given up", permissions=["start_again"])
     def start_again(self, request, jobs):
-        started = jobs.filter(due_at=None).update(due_at=timezone.now(), attempts=0)
-        if started:
-            transaction.on_commit(lambda: run_next(again=True), robust=True)
+        anew = {"given_up_at": None, "due_at": timezone.now(), "attempts": 0, "claimed_by": ""}
+        started = jobs.exclude(given_up_at=None).update(**anew)
+        transaction.on_commit(lambda: repair(), robust=True)
         self.message_user(request, f"Started again: {started}.")

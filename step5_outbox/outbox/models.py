@@ -2,28 +2,34 @@ from datetime import timedelta
 from random import uniform
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
 LONGEST_PAUSE = 600  # seconds before a job that failed is tried again
 
-given_up = Signal()  # sent with `job`, when it has failed for good
+given_up = Signal()  # sent with `job`, and again until no receiver fails
+
+
+class GiveUp(Exception):
+    """Raised by a work function when trying again can't help. Its text is the reason."""
 
 
 class JobQuerySet(models.QuerySet):
-    def due(self, work, seconds=0):
-        """Return the jobs that are due in so many seconds, those due the longest first."""
-        moment = timezone.now() + timedelta(seconds=seconds)
-        return self.filter(work=work, due_at__lte=moment).order_by("due_at")
+    def claim(self, worker):
+        """Return the most urgent due job, leased to the worker, or None."""
+        if not connection.features.has_select_for_update_skip_locked:
+            return self.lease_next(worker)
+        with transaction.atomic():  # workers skip the rows that others are leasing
+            return self.select_for_update(skip_locked=True).lease_next(worker)
 
-    def claim(self, claim):
-        """Return the most urgent job that is due, leased to the caller, or None."""
-        for work in settings.OUTBOX_WORK:
-            while job := self.due(work).first():
-                if job.attempts >= settings.OUTBOX_MAX_ATTEMPTS:
-                    job.give_up(f"killed its worker: given up after {job.attempts} attempts")
-                elif job.lease(claim):
+    def lease_next(self, worker):
+        # First attempts come before retries. Otherwise work that keeps failing would stop the rest.
+        due = self.filter(due_at__lte=timezone.now()).order_by("due_at")
+        first_attempts = [due.filter(attempts=0, work=work) for work in settings.OUTBOX_WORK]
+        for jobs in [*first_attempts, due]:
+            while job := jobs.first():
+                if job.lease(worker):
                     return job
 
 
@@ -31,52 +37,61 @@ class Job(models.Model):
     """A piece of work that is still to do, or was given up. What is done has no row.
 
     `due_at` is schedule, lease and pause in one: whatever is due may be claimed. A worker that is
-    killed leaves its job leased, and so due when the lease ends. None: given up.
+    killed leaves its job leased, and so due when the lease ends. None: given up, and reported.
     """
 
     id = models.BigAutoField(primary_key=True)
     work = models.CharField(max_length=100)  # a name in OUTBOX_WORK
     key = models.CharField(max_length=100)  # the argument of its function
+    created_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(null=True, default=timezone.now)
     attempts = models.PositiveSmallIntegerField(default=0)
-    claim = models.CharField(max_length=36, blank=True)  # who it is leased to, if anybody
-    error = models.TextField(blank=True)
+    claimed_by = models.CharField(max_length=36, blank=True)  # the task that has leased it, if any
+    error = models.TextField(blank=True)  # of the last attempt that failed
+    given_up_at = models.DateTimeField(null=True)
 
     objects = JobQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["work", "due_at"], name="outbox_job_due")]
+        indexes = [
+            models.Index(fields=["attempts", "work", "due_at"], name="outbox_job_first"),
+            models.Index(fields=["due_at"], name="outbox_job_due"),
+        ]
 
     def __str__(self):
         return f"{self.work} of {self.key}"
 
-    def as_loaded(self):
-        """Return this row, unless somebody has claimed it since it was loaded."""
-        return Job.objects.filter(pk=self.pk, attempts=self.attempts, claim=self.claim)
+    def if_unchanged(self):
+        """Return this row as a queryset, empty if anybody has claimed it since it was loaded."""
+        return Job.objects.filter(pk=self.pk, attempts=self.attempts, claimed_by=self.claimed_by)
 
-    def lease(self, claim):
-        """Return whether the caller has the job to itself now: one UPDATE decides."""
-        # More and more apart, or a job that kills its worker would take the same others along.
-        seconds = settings.OUTBOX_LEASE_SECONDS * uniform(1, min(1.5 + self.attempts, 3))
-        due_at = timezone.now() + timedelta(seconds=seconds)
-        leased = self.as_loaded().update(claim=claim, attempts=self.attempts + 1, due_at=due_at)
-        self.claim, self.attempts = claim, self.attempts + 1
+    def lease(self, worker):
+        """Return whether the worker has the job to itself now: one UPDATE decides."""
+        # The range grows, or a job that kills its worker would take down the same others each time.
+        lease = timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+        due_at = timezone.now() + lease * uniform(1, min(1.5 + self.attempts, 3))
+        attempts = self.attempts + 1
+        leased = self.if_unchanged().update(claimed_by=worker, attempts=attempts, due_at=due_at)
+        self.claimed_by, self.attempts = worker, attempts
         return bool(leased)
 
     def done(self):
-        self.as_loaded().delete()
+        self.if_unchanged().delete()
 
-    def failed(self, reason):
-        """Return seconds until the job is due again: 1, 2, 4 and so on; None if it is given up."""
-        if self.attempts >= settings.OUTBOX_MAX_ATTEMPTS:
-            self.give_up(reason)
-            return None
+    def failed(self, error):
+        """Return seconds until the next attempt, 1, 2, 4 and so on, or None if there is none."""
+        reason = (str(error) or repr(error)).replace("\0", "")  # which PostgreSQL refuses
+        if isinstance(error, GiveUp) or self.attempts >= settings.OUTBOX_MAX_ATTEMPTS:
+            return self.give_up(reason)
         pause = min(2 ** (self.attempts - 1), LONGEST_PAUSE)
         due_at = timezone.now() + timedelta(seconds=pause)
-        self.as_loaded().update(claim="", due_at=due_at, error=reason)
+        self.if_unchanged().update(claimed_by="", due_at=due_at, error=reason)
         return pause
 
     def give_up(self, reason):
-        if self.as_loaded().update(claim="", due_at=None, error=reason):
-            self.error = reason
-            given_up.send_robust(Job, job=self)
+        """Tell the receivers of `given_up`. If one fails, do so again when the lease ends."""
+        self.given_up_at, self.error = self.given_up_at or timezone.now(), reason
+        if self.if_unchanged().update(given_up_at=self.given_up_at, error=reason):
+            answers = given_up.send_robust(Job, job=self)
+            if not any(isinstance(answer, Exception) for _, answer in answers):
+                self.if_unchanged().update(claimed_by="", due_at=None)

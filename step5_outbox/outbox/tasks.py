@@ -2,59 +2,67 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from huey import crontab
-from huey.contrib.djhuey import db_periodic_task, db_task, signal
+from huey.contrib.djhuey import HUEY, db_periodic_task, db_task, signal
 from huey.signals import SIGNAL_INTERRUPTED
 
 from .models import LONGEST_PAUSE, Job
 
-BATCH = 100  # workers' tasks that a repair queues at most for each kind of work
+LONG_QUEUE = 1_000  # waiting tasks, which keep the workers busy until the next repair
 
 
 def add_job(work, key):
-    """Add a job in the caller's transaction, and call for a worker after its commit."""
+    """Add a job in the caller's transaction, and queue a task on commit. No job can be delayed."""
+    if work not in settings.OUTBOX_WORK:
+        raise ValueError(f"{work!r} is not in OUTBOX_WORK")
     Job.objects.create(work=work, key=key)
     # A lambda, because robust=True logs the function's __qualname__, and a task has none.
-    transaction.on_commit(lambda: run_next(), robust=True)
+    transaction.on_commit(lambda: do_next_job(), robust=True)
 
 
 @db_task(context=True)
-def run_next(again=False, task=None):
-    """Do the most urgent job that is due, if there is one; with `again`, then call for the next.
-
-    The rows say what is to do and in which order: tasks may be lost, late or too many.
-    """
-    job = Job.objects.claim(task.id)
-    if not job:
+def do_next_job(task=None):
+    """Do the most urgent due job, if any. Tasks may be lost, late or too many: the rows decide."""
+    if not (job := Job.objects.claim(task.id)):
         return
-    if again:
-        run_next(again=True)
+    if job.given_up_at:  # a receiver has failed
+        return job.give_up(job.error)
+    if job.attempts > settings.OUTBOX_MAX_ATTEMPTS:
+        return job.give_up(f"killed its worker: given up after {job.attempts - 1} attempts")
     try:
         import_string(settings.OUTBOX_WORK[job.work])(job.key)
     except Exception as error:
-        if pause := job.failed((str(error) or repr(error)).replace("\0", "")):
-            run_next.schedule(delay=pause)
+        if pause := job.failed(error):
+            do_next_job.schedule(delay=pause)
         raise  # for Huey to log it
     job.done()
 
 
 @db_periodic_task(crontab(minute="*"))  # and when a consumer starts
 def repair():
-    """Call for workers whose tasks are lost, at the moment when their jobs are due.
-
-    Huey has no acknowledgements: taking a task deletes it, so a killed worker's task is gone.
-    """
-    # Farther off than any pause or lease: the clock was set back.
-    far_off = timezone.now() + timedelta(seconds=LONGEST_PAUSE + 3 * settings.OUTBOX_LEASE_SECONDS)
-    for work in settings.OUTBOX_WORK:
-        Job.objects.filter(work=work, due_at__gt=far_off).update(due_at=timezone.now())
-        for job in Job.objects.due(work, seconds=60)[:BATCH]:
-            run_next.schedule(eta=job.due_at, kwargs={"again": True})
+    """Queue tasks for those that were lost: Huey deletes a task when a worker takes it."""
+    now, jobs = timezone.now(), Job.objects
+    # Later than any retry or lease can be, so the clock must have been set back.
+    far_off = now + timedelta(seconds=LONGEST_PAUSE + 3 * settings.OUTBOX_LEASE_SECONDS)
+    jobs.filter(due_at__gt=far_off).update(due_at=now)
+    # As many tasks as jobs are enough: each task does whichever job is the most urgent.
+    waiting = HUEY.pending(limit=LONG_QUEUE)
+    if len(waiting) < LONG_QUEUE:
+        own = [task for task in waiting if isinstance(task, do_next_job.task_class)]
+        for _ in range(jobs.filter(due_at__lte=now).count() - len(own)):
+            do_next_job()
+    # The leases that end before the next repair, should their workers be dead.
+    for job in jobs.filter(due_at__range=[now, now + timedelta(minutes=1)]).exclude(claimed_by=""):
+        do_next_job.schedule(eta=job.due_at)
 
 
 @signal(SIGNAL_INTERRUPTED)
 def hand_back(signal_name, task):
     """Let another worker have what SIGTERM has interrupted, which Huey would drop."""
-    Job.objects.filter(claim=task.id).update(claim="", due_at=timezone.now())
+    job = Job.objects.filter(claimed_by=task.id)
+    # The attempt doesn't count. Otherwise a job that lasts would be given up after some restarts.
+    if job.update(claimed_by="", due_at=timezone.now(), attempts=F("attempts") - 1):
+        do_next_job()

@@ -23,11 +23,15 @@ CHANGES = {
         "accounts/templates/accounts/base.html",
     ],
     "step4_huey": [
+        "accounts/migrations/0003_failed_at.py",
+        "accounts/models.py",
         "accounts/signals.py",
         "accounts/tasks.py",
         "accounts/templates/accounts/base.html",
+        "accounts/templates/accounts/profile.html",
         "config/settings.py",
         "conftest.py",
+        "tests/queue_fixture.py",
     ],
     "step5_outbox": [
         "accounts/signals.py",

@@ -13,7 +13,7 @@ from huey.contrib.djhuey import HUEY
 from accounts.forms import SignUpForm
 from accounts.models import User
 from outbox.models import Job
-from outbox.tasks import add_job, repair, run_next
+from outbox.tasks import add_job, do_next_job, repair
 
 PASSWORD = "correct horse battery staple"
 COUNT_TO = "WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < {})"
@@ -27,9 +27,9 @@ PROFILES = """
         welcome_sent_at, welcome_error)
     SELECT id, '', '', '', '', '', '{before}', '' FROM accounts_user"""
 JOBS = """
-    INSERT INTO outbox_job (work, key, due_at, attempts, claim, error)
+    INSERT INTO outbox_job (work, key, created_at, due_at, attempts, claimed_by, error)
     {count} SELECT CASE n % 2 WHEN 0 THEN 'welcome' ELSE 'picture' END, 'user-' || n, '{before}',
-        0, '', '' FROM count"""
+        '{before}', 0, '', '' FROM count"""
 TASKS = "INSERT INTO task (queue, data, priority) {count} SELECT ?, ?, 0 FROM count"
 
 
@@ -53,7 +53,7 @@ def fill(users, jobs):
             cursor.execute(JOBS.format(count=COUNT_TO.format(jobs), before=before))
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     if jobs:
-        task = HUEY.serialize_task(run_next.s())
+        task = HUEY.serialize_task(do_next_job.s())
         with HUEY.storage.db(commit=True) as cursor:
             cursor.execute(TASKS.format(count=COUNT_TO.format(jobs)), [HUEY.name, task])
     sign_up(visitor, "ada")
@@ -118,7 +118,7 @@ def queue():
 
 
 def claim():
-    before = Job.objects.due("welcome").first()
+    before = Job.objects.filter(work="welcome").order_by("due_at").first()
     seconds, job = timed(Job.objects.claim, "bob")
     assert job.pk == before.pk
     before.save()
