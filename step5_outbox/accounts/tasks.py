@@ -26,7 +26,7 @@ def unless_hopeless():
 
 def send_welcome_email(user_id):
     if Profile.objects.filter(user=user_id, welcome_sent_at__isnull=False).exists():
-        return  # a job comes again if its worker dies between the work and done()
+        return  # a job comes again if its worker dies after the mail was sent
     with unless_hopeless():
         services.send_welcome_email(User.objects.get(pk=user_id), last_try=False)
 
