@@ -164,7 +164,7 @@ def test_sign_up_on_a_full_disk_is_refused_or_complete(outbox):
     [process] = site.server_processes()
     visitors, answers = [], []
     # More and more gets written: nothing, the user's rows, the tasks, the session, everything.
-    for size in range(20_000, 70_000, 6_000):
+    for size in range(20_000, 92_000, 8_000):
         wait_for(lambda: empty_write_ahead_log(site, "db.sqlite3"))
         visitors.append(visitor := site.visitor())
         log = log_of(site)

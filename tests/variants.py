@@ -647,14 +647,8 @@ MISTAKES += [
 
 TASKS = "accounts/tasks.py"
 SETTINGS = "config/settings.py"
-QUEUE_MAIL = "transaction.on_commit(lambda: queue(tasks.send_welcome_email, instance), robust=True)"
-QUEUE_PICTURE = (
-    "transaction.on_commit(lambda: queue(tasks.resize_profile_image, instance.user), robust=True)"
-)
-MAIL_TASK = """@db_task(priority=1, **RETRIED)  # before pictures, which have the default priority
-def send_welcome_email(user_id):
-    services.send_welcome_email(User.objects.get(pk=user_id))
-"""
+QUEUE_MAIL = "queue_after_commit(tasks.send_welcome_email, instance)"
+QUEUE_PICTURE = "queue_after_commit(tasks.resize_profile_image, instance.user)"
 IMMEDIATE = (
     '    "immediate": False,  # otherwise DEBUG decides whether tasks run at once, in the request\n'
 )
@@ -806,7 +800,7 @@ MISTAKES += [
     Variant(
         "task queued before the commit",
         4,
-        {SIGNALS: [(QUEUE_MAIL, "queue(tasks.send_welcome_email, instance)")]},
+        {SIGNALS: [(QUEUE_MAIL, "tasks.send_welcome_email(instance.pk)")]},
         "queued",
         "The task was queued before the commit: a worker would not find the user's row.",
     ),
@@ -852,7 +846,7 @@ MISTAKES += [
         "result that the request waits for",
         4,
         {
-            SIGNALS: [("        task(user.pk)", "        task.call_local(user.pk)")],
+            SIGNALS: [("        task(user.pk)", "        task.call_local(user.pk, task)")],
         },
         "immediate",
         "The page waited for the picture's resize: the request does it, not a worker.",
@@ -880,11 +874,11 @@ MISTAKES += [
             ],
             TASKS: [
                 (
-                    "def send_welcome_email(user_id):\n",
-                    "def send_welcome_email(user_id, email):\n"
+                    "def send_welcome_email(user_id, task=None):\n",
+                    "def send_welcome_email(user_id, email, task=None):\n"
                     "    user = User.objects.get(pk=user_id)\n    user.email = email\n",
                 ),
-                ("User.objects.get(pk=user_id))", "user)"),
+                ("User.objects.get(pk=user_id), last", "user, last"),
             ],
         },
         "keys",
@@ -903,7 +897,11 @@ MISTAKES += [
                 ("import create_profile", "import FALLBACK, create_profile, welcome_email"),
             ],
             TASKS: [
-                ("services.send_welcome_email(User.objects.get(pk=user_id))", "user_id.send()")
+                (
+                    "services.send_welcome_email("
+                    "User.objects.get(pk=user_id), last_try=not task.retries)",
+                    "user_id.send()",
+                )
             ],
         },
         "keys",
@@ -929,9 +927,9 @@ MISTAKES += [
             SIGNALS: [
                 ("from . import tasks\n", ""),
                 (
-                    "    with timed",
+                    "    def queue():\n",
                     "    from . import background as tasks\n\n"
-                    "    task = getattr(tasks, task)\n    with timed",
+                    "    task = getattr(tasks, task)\n\n    def queue():\n",
                 ),
                 ("tasks.send_welcome_email", '"send_welcome_email"'),
                 ("tasks.resize_profile_image", '"resize_profile_image"'),
@@ -964,10 +962,13 @@ MISTAKES += [
         {
             TASKS: [
                 (
-                    "from . import services",
-                    "from contextlib import suppress\n\nfrom . import services",
+                    "import contextmanager",
+                    "import contextmanager, suppress",
                 ),
-                ("    services.send", "    with suppress(Exception):\n        services.send"),
+                (
+                    "        services.send",
+                    "        with suppress(Exception):\n            services.send",
+                ),
             ]
         },
         "retried",
@@ -1004,7 +1005,7 @@ MISTAKES += [
     Variant(
         "same priority for all",
         4,
-        {TASKS: [("@db_task(**RETRIED)", "@db_task(priority=1, **RETRIED)")]},
+        {TASKS: [("@db_task(context=True", "@db_task(priority=1, context=True")]},
         "priority",
         "A mail waited for pictures that were queued before it.",
     ),
@@ -1016,7 +1017,7 @@ MODELS = "outbox/models.py"
 RUNNER = "outbox/tasks.py"
 ADD_JOB = "    Job.objects.create(work=work, key=key)\n"
 REPAIR = '@db_periodic_task(crontab(minute="*"))  # and when a consumer starts\n'
-LOST = "Job.objects.due(work, seconds=60)[:BATCH]"
+LOST = "jobs.filter(due_at__lte=now)"
 
 TODO_MODELS = """import uuid
 
@@ -1143,8 +1144,8 @@ HONEST += [
             RUNNER: [
                 (REPAIR, AT_STARTUP),
                 (
-                    "import db_periodic_task, db_task, signal",
-                    "import db_periodic_task, db_task, on_startup, signal",
+                    "import HUEY, db_periodic_task, db_task, signal",
+                    "import HUEY, db_periodic_task, db_task, on_startup, signal",
                 ),
             ]
         },
@@ -1154,15 +1155,15 @@ HONEST += [
         5,
         {
             RUNNER: [
-                ("    transaction.on_commit(lambda: run_next(), robust=True)\n", "    wake()\n"),
+                ("    transaction.on_commit(lambda: do_next_job(), robust=True)\n", "    wake()\n"),
                 (
-                    "@db_task(context=True)\ndef run_next",
-                    "@on_commit_task(priority=3)\ndef wake():\n    run_next()\n\n\n"
-                    "@db_task(context=True)\ndef run_next",
+                    "@db_task(context=True)\ndef do_next_job",
+                    "@on_commit_task(priority=3)\ndef wake():\n    do_next_job()\n\n\n"
+                    "@db_task(context=True)\ndef do_next_job",
                 ),
                 (
-                    "import db_periodic_task, db_task, signal",
-                    "import db_periodic_task, db_task, on_commit_task, signal",
+                    "import HUEY, db_periodic_task, db_task, signal",
+                    "import HUEY, db_periodic_task, db_task, on_commit_task, signal",
                 ),
                 ("from django.db import transaction\n", ""),
             ]
@@ -1192,8 +1193,8 @@ MISTAKES += [
             RUNNER: [
                 (ADD_JOB, f"    job ={ADD_JOB[3:]}"),
                 (
-                    "on_commit(lambda: run_next(), robust=True)",
-                    "on_commit(lambda: (run_next(), job.delete()), robust=True)",
+                    "on_commit(lambda: do_next_job(), robust=True)",
+                    "on_commit(lambda: (do_next_job(), job.delete()), robust=True)",
                 ),
             ]
         },
@@ -1206,7 +1207,7 @@ MISTAKES += [
         {
             SIGNALS: [
                 (
-                    '        queue("picture", instance.user)',
+                    '        add_job_for(instance.user, "picture")',
                     "        on_commit(lambda: resize(instance.user))",
                 ),
                 (
@@ -1215,9 +1216,9 @@ MISTAKES += [
                     "from huey.contrib.djhuey import db_task\n\nfrom outbox.models",
                 ),
                 (
-                    "def queue(",
+                    "def add_job_for(",
                     "@db_task()\ndef resize(user):\n"
-                    "    tasks.resize_profile_image(user.pk)\n\n\ndef queue(",
+                    "    tasks.resize_profile_image(user.pk)\n\n\ndef add_job_for(",
                 ),
                 ("from .models", "from . import tasks\nfrom .models"),
             ]
@@ -1244,7 +1245,10 @@ MISTAKES += [
         5,
         {
             RUNNER: [
-                ("    if again:\n", "    Job.objects.filter(pk=job.pk).delete()\n    if again:\n")
+                (
+                    "    if job.given_up_at:",
+                    "    Job.objects.filter(pk=job.pk).delete()\n    if job.given_up_at:",
+                )
             ]
         },
         "killed",
@@ -1253,14 +1257,14 @@ MISTAKES += [
     Variant(
         "repair of leased rows alone",
         5,
-        {RUNNER: [(LOST, 'Job.objects.due(work, seconds=60).exclude(claim="")[:BATCH]')]},
+        {RUNNER: [(LOST, f'{LOST}.exclude(claimed_by="")')]},
         "wiped",
         "The queue was wiped, and the mail or the picture never came",
     ),
     Variant(
         "repair of rows that were tried",
         5,
-        {RUNNER: [(LOST, "Job.objects.due(work, seconds=60).filter(attempts__gt=0)[:BATCH]")]},
+        {RUNNER: [(LOST, f"{LOST}.filter(attempts__gt=0)")]},
         "wiped",
         "nobody looks for rows whose task is lost when a consumer starts",
     ),
@@ -1274,7 +1278,7 @@ MISTAKES += [
     Variant(
         "row deleted by whoever is done",
         5,
-        {MODELS: [("        self.as_loaded().delete()", "        self.delete()")]},
+        {MODELS: [("        self.if_unchanged().delete()", "        self.delete()")]},
         "woken",
         "woke up, and changed the row of a job that another worker has by now",
     ),
@@ -1284,8 +1288,8 @@ MISTAKES += [
         {
             MODELS: [
                 (
-                    'self.as_loaded().update(claim="", due_at=due_at, error=reason)',
-                    'Job.objects.filter(pk=self.pk).update(claim="", due_at=due_at, error=reason)',
+                    'self.if_unchanged().update(claimed_by="", due_at',
+                    'Job.objects.filter(pk=self.pk).update(claimed_by="", due_at',
                 )
             ]
         },
@@ -1298,8 +1302,8 @@ MISTAKES += [
         {
             MODELS: [
                 (
-                    '        self.as_loaded().update(claim="", due_at=due_at, error=reason)',
-                    '        self.claim, self.due_at, self.error = "", due_at, reason\n'
+                    'self.if_unchanged().update(claimed_by="", due_at=due_at, error=reason)',
+                    'self.claimed_by, self.due_at, self.error = "", due_at, reason\n'
                     "        self.save()",
                 )
             ]

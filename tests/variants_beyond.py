@@ -11,8 +11,8 @@ SERVICES, TASKS, URLS, VIEWS = (
 EXTRAS = "accounts/extras.py"
 IMPORT_EXTRAS = ready("        from . import extras, signals  # noqa: F401\n")
 SEND_LATER = (
-    "lambda: queue(tasks.send_welcome_email, instance)",
-    "lambda: queue(tasks.ask, instance)",
+    "queue_after_commit(tasks.send_welcome_email, instance)",
+    "queue_after_commit(tasks.ask, instance)",
 )
 CONFIRM_URL = (
     "urlpatterns = [\n",
@@ -96,7 +96,7 @@ FLAG = """from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0001_initial")]
+    dependencies = [("accounts", "0002_failed_at")]
     operations = [
         migrations.AddField("Profile", "in_digest", models.BooleanField(default=False)),
     ]
@@ -105,16 +105,14 @@ TASK_IMPORTS = (
     "from django.core.management import call_command\n",
     "from django.core.mail import send_mail\nfrom django.core.management import call_command\n",
 )
-LAST_TASK = (
-    '    services.resize_profile_image(Profile.objects.select_related("user").get(user=user_id))\n'
-)
+LAST_TASK = "        services.resize_profile_image(profile, last_try=not task.retries)\n"
 RECEIVERS = {
     APPS: IMPORT_EXTRAS,
     EXTRAS: SIGNED,
     TASKS: [TASK_IMPORTS, (LAST_TASK, LAST_TASK + SIGNED_TASKS)],
     URLS: [CONFIRM_URL, IMPORT_VIEWS],
     "accounts/signals.py": [SEND_LATER],
-    "accounts/migrations/0002_profile_in_digest.py": FLAG,
+    "accounts/migrations/0003_profile_in_digest.py": FLAG,
     "accounts/models.py": [
         (
             "    location = models",
@@ -196,10 +194,10 @@ FILE_OF_NAMES = RECEIVERS | {
         (TASK_IMPORTS[0], "from django.conf import settings\n" + TASK_IMPORTS[1]),
         (LAST_TASK, LAST_TASK + FILE_TASKS),
     ],
-    "accounts/migrations/0002_profile_in_digest.py": "",
+    "accounts/migrations/0003_profile_in_digest.py": "",
     "accounts/models.py": [],
 }
-del FILE_OF_NAMES["accounts/migrations/0002_profile_in_digest.py"]
+del FILE_OF_NAMES["accounts/migrations/0003_profile_in_digest.py"]
 
 # In step 5: jobs for the mails, a table for the digests, tokens in the database
 
@@ -289,7 +287,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0001_initial")]
+    dependencies = [("accounts", "0002_failed_at")]
     operations = [
         migrations.CreateModel(
             "Confirmation",
@@ -313,9 +311,9 @@ FROM_JOBS = {
     APPS: IMPORT_EXTRAS,
     EXTRAS: JOBS,
     URLS: [CONFIRM_URL, IMPORT_VIEWS],
-    "accounts/signals.py": [('        queue("welcome", instance)', "        pass")],
+    "accounts/signals.py": [('        add_job_for(instance, "welcome")', "        pass")],
     "accounts/models.py": [("\n\ndef state(", f"{JOB_MODELS}\n\ndef state(")],
-    "accounts/migrations/0002_confirmation_digest.py": JOB_MIGRATION,
+    "accounts/migrations/0003_confirmation_digest.py": JOB_MIGRATION,
     SETTINGS: [
         (
             "OUTBOX_WORK = {\n",
@@ -420,10 +418,7 @@ MISTAKES = {
 
 # Redis
 
-SQLITE = (
-    '    "huey_class": "huey.SqliteHuey",\n'
-    '    "filename": VAR_DIR / "huey.sqlite3",\n'
-)
+SQLITE = '    "huey_class": "huey.SqliteHuey",\n    "filename": VAR_DIR / "huey.sqlite3",\n'
 REDIS = """    "huey_class": "huey.{}",
     "name": "signup",
     "url": {},

@@ -20,7 +20,7 @@ HOPELESS = (BrokenPicture, RecipientRefused, services.NoAddress, ObjectDoesNotEx
 
 def send_welcome_email(user_id):
     if Profile.objects.filter(user=user_id, welcome_sent_at__isnull=False).exists():
-        return  # a job comes again if its worker dies between the work and done()
+        return  # a job comes again if its worker dies after the mail was sent
     with unless_hopeless():
         services.send_welcome_email(User.objects.get(pk=user_id))
 
