@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from ..catalogue import BY_NUMBER, ROOT
 from ..processes import StartError, kill, start, stop
-from ..servers import Postgres, Redis
+from ..cluster.parts import Postgres, Redis
 from .measuring import POLL, Probe, p95, ratio, rounded
 from .worker import cpu_seconds
 

@@ -15,7 +15,7 @@ import psutil
 from ..catalogue import ROOT
 from ..manage import databases, known_database, schema_of
 from ..processes import StartError, kill, python_path
-from ..servers import Redis
+from ..cluster.parts import Redis
 from ..sites import Site, words
 from ..timings import TimingLog, pieces_of_work
 from .workers import ATTENTIVE, CountingStandins, Workers
