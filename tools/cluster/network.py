@@ -79,23 +79,19 @@ class Connection(BaseRequestHandler):
 
 
 @contextmanager
-def cables(environment, *names):
-    """Yield a cable to each server in these variables of a process, and its environment with them.
+def cables(environment):
+    """Yield cables to all servers that a process of step 5 knows, and its environment behind them.
 
-    A name is a URL's, or "EMAIL_HOST".
+    `environment` is what it has without them; the cables have the names of its variables.
     """
-    found, behind = [], dict(environment)
+    found, behind = {}, dict(environment)
     with ExitStack() as stack:
-        for name in names:
-            if name == "EMAIL_HOST":
-                host, port = environment[name], environment["EMAIL_PORT"]
-            else:
-                parts = urlsplit(environment[name])
-                host, port = parts.hostname, parts.port
-            cable = stack.enter_context(Cable(host, port))
-            found.append(cable)
-            if name == "EMAIL_HOST":
-                behind[name], behind["EMAIL_PORT"] = cable.address.split(":")
-            else:
-                behind[name] = environment[name].replace(f"{host}:{port}", cable.address)
+        for name in ["DATABASE_URL", "HUEY_URL", "MEDIA_URL", "JOKE_API_URL"]:
+            url = urlsplit(environment[name])
+            found[name] = stack.enter_context(Cable(url.hostname, url.port))
+            old = f"{url.hostname}:{url.port}"
+            behind[name] = environment[name].replace(old, found[name].address)
+        mail = Cable(environment["EMAIL_HOST"], environment["EMAIL_PORT"])
+        found["EMAIL_HOST"] = stack.enter_context(mail)
+        behind["EMAIL_HOST"], behind["EMAIL_PORT"] = mail.address.split(":")
         yield found, behind

@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from ..catalogue import ROOT
+from ..cluster.parts import Redis
 from ..manage import databases, known_database, schema_of
 from ..processes import StartError, kill, python_path
-from ..cluster.parts import Redis
 from ..sites import Site, words
 from ..timings import TimingLog, pieces_of_work
 from .workers import ATTENTIVE, CountingStandins, Workers
