@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from importlib.util import find_spec
 from shutil import which
 from urllib.parse import urlsplit
@@ -20,10 +21,10 @@ from tools.arguments import needed, parse
 from tools.catalogue import ROOT, STEPS
 from tools.cluster.network import cables
 from tools.cluster.parts import BUCKET, Consumer, SkewedConsumer, Web, store_client
-from tools.cluster.second_terminal import notes, signal_part
+from tools.cluster.second_terminal import notes, signal_part, stop_cluster
 from tools.manage import manage
 from tools.ports import reserved_ports
-from tools.processes import StartError, stop
+from tools.processes import StartError, has_ended, stop
 from tools.visitor import Visitor, make_picture
 from workshop import COMMANDS
 
@@ -111,7 +112,8 @@ def test_deployment_check_is_clean_with_the_variables_of_the_containers(tmp_path
 
 def test_containers_find_each_other_and_one_consumer_is_periodic():
     services = compose()["services"]
-    step = {name: service for name, service in services.items() if "build" in service}
+    step = {name: s for name, s in services.items() if s["image"] == "signup-step5"}
+    assert len([service for service in step.values() if "build" in service]) == 1
     environment = services["web-1"]["environment"]
     addresses = [value for name, value in environment.items() if name.endswith("_URL")]
     hosts = {urlsplit(address).hostname for address in addresses} | {environment["EMAIL_HOST"]}
@@ -121,10 +123,12 @@ def test_containers_find_each_other_and_one_consumer_is_periodic():
     assert len([c for c in consumers if "--no-periodic" not in c]) == 1
     paths = [STEP.folder / "config" / name for name in ["settings.py", "settings_cluster.py"]]
     read = set(re.findall(r'"(\w+)"', "".join(path.read_text("utf-8") for path in paths)))
+    others = {name: s["image"] for name, s in services.items() if name not in step}
+    assert [image for image in others.values() if not re.search(r":v?\d", image)] == []
     assert set(environment) - {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= read
 
 
-def test_image_runs_as_no_root_what_there_is():
+def test_image_runs_as_a_non_root_user_what_there_is():
     lines = (STEP.folder / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
     instructions = [line.split(maxsplit=1) for line in lines.splitlines() if line[:1].isupper()]
     names = [name for name, _ in instructions]
@@ -168,6 +172,35 @@ def tried(folder, cases):
     result = run([sys.executable, "-c", TRY], folder, input=given)
     assert result.stderr == ""
     return result.stdout.splitlines()
+
+
+def test_command_says_which_variable_is_missing(tmp_path):
+    for command in ["check", "run_huey"]:
+        result = run(manage(command), tmp_path, env={"DEFAULT_FROM_EMAIL": ""})
+        last_line = result.stderr.strip().splitlines()[-1]
+        assert last_line.endswith("ImproperlyConfigured: DEFAULT_FROM_EMAIL is missing.")
+
+
+def test_page_lists_every_variable_that_the_settings_read():
+    paths = [STEP.folder / "config" / name for name in ["settings.py", "settings_cluster.py"]]
+    text = "".join(path.read_text(encoding="utf-8") for path in paths)
+    read = set(re.findall(r'\b(?:given|env|env\.\w+)\(\s*"(\w+)"', text))
+    page = (STEP.folder / "CLUSTER.md").read_text(encoding="utf-8")
+    table = page[page.index("| variable |") :].partition("\n\n")[0]
+    first_column = [row.split("|")[1] for row in table.splitlines()]
+    listed = {name for cell in first_column for name in re.findall(r"`(\w+)`", cell)}
+    fixed = {"DEBUG", "EMAIL_BACKEND"}  # which settings_cluster.py sets
+    assert listed - {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} == read - fixed
+
+
+def test_commands_have_no_limit_and_a_pool_has_a_connection_for_each_worker(tmp_path):
+    ask = "from django.conf import settings; print(settings.DATABASES['default']['OPTIONS'])"
+    by_hand = run(manage("shell", "--command", ask), tmp_path, env={"HUEY_WORKERS": "20"}).stdout
+    assert "statement_timeout" not in by_hand
+    assert "'max_size': 20" in by_hand
+    server = run([sys.executable, "-c", ask], tmp_path, env={"DATABASE_POOL_SIZE": "3"}).stdout
+    assert "statement_timeout=10s" in server
+    assert "'max_size': 3" in server
 
 
 def test_lesson_does_not_know_what_it_runs_on():
@@ -253,6 +286,11 @@ class RunningCluster:
         received = [mail["to"][0] for mail in inbox]
         return {visitor.email: received.count(visitor.email) for visitor in self.visitors}
 
+    def redis(self):
+        import redis
+
+        return redis.Redis.from_url(f"redis://{self.noted()['redis']['address']}")
+
     def store(self):
         """Return a client of the object store."""
         return store_client(self.url("store"))
@@ -262,10 +300,9 @@ class RunningCluster:
         return {found["Key"] for found in self.store().list_objects_v2(Bucket=BUCKET)["Contents"]}
 
 
-@pytest.fixture(scope="module")
-def started_cluster(tmp_path_factory, with_all_packages):
-    """The command as a reader runs it, but with little work and a short lease."""
-    log = tmp_path_factory.mktemp("cluster") / "log"
+@contextmanager
+def running_command(log):
+    """Run the command as a reader does, but with little work and a short lease."""
     quick = {"SIMULATED_RESIZE_SECONDS": "0.5", "OUTBOX_LEASE_SECONDS": "4"}
     quick |= {"SILENCE_SECONDS": "2", "CONVERSATION_SECONDS": "4"}
     with reserved_ports() as base_port, log.open("wb") as output:
@@ -277,16 +314,22 @@ def started_cluster(tmp_path_factory, with_all_packages):
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+        running = RunningCluster(process, base_port, log)
         try:
             wait_for(lambda: "Ctrl-C" in log.read_text(encoding="utf-8") or process.poll(), LIMIT)
             wait_for(notes(base_port).exists, LIMIT)
-            running = RunningCluster(process, base_port, log)
             yield running
+        finally:
             if running.connection:
                 running.connection.close()
-        finally:
             print(log.read_text(encoding="utf-8"))
             stop(process, seconds=60)
+
+
+@pytest.fixture(scope="module")
+def started_cluster(tmp_path_factory, with_all_packages):
+    with running_command(tmp_path_factory.mktemp("cluster") / "log") as running:
+        yield running
 
 
 @pytest.fixture
@@ -307,10 +350,8 @@ def test_sign_up_at_one_web_server_is_seen_at_the_other(cluster):
 
 
 def test_killed_consumer_and_a_lost_queue_lose_nothing(cluster):
-    import redis
-
     cluster.sign_up_and_begin()
-    redis.Redis.from_url(f"redis://{cluster.noted()['redis']['address']}").flushall()
+    cluster.redis().flushall()
     cluster.sign_up(1)
     cluster.kill_and_await("redis")  # it has kept nothing on the disk
     cluster.kill_and_await("consumer-1")
@@ -352,6 +393,8 @@ def test_work_of_a_consumer_that_is_cut_off_is_done_by_others(cluster, tmp_path)
     with cables(cluster.environment_of("consumer-2")) as (network, environment):
         cut_off = Consumer("cut-off", tmp_path, environment, is_first=False)
         cluster.signal("pause", *CONSUMERS)
+        # Until then, Redis would give work to those that are paused.
+        wait_for(lambda: cluster.redis().info("clients")["blocked_clients"] == 0, LIMIT)
         try:
             cut_off.start()
             cluster.sign_up_and_begin(1)
@@ -379,7 +422,9 @@ def test_web_server_that_is_cut_off_from_postgresql_says_so_in_time(cluster, tmp
         try:
             web.start()
             visitor = Visitor(web.url, f"ada-{uuid4().hex[:8]}")
-            assert visitor.sign_up().status_code == 302  # now its pool has a connection
+            assert (
+                visitor.sign_up(cluster.picture).status_code == 302
+            )  # now its pool has a connection
             cluster.visitors.append(visitor)
             network["DATABASE_URL"].cut()
             for path, status in [("/health/", 503), ("/health/work/", 503), ("/", 500)]:
@@ -486,6 +531,24 @@ def test_health_tells_a_load_balancer_and_strangers_little(cluster):
         assert requests.get(visitors).ok  # all web servers lack it, and pages don't need it
     finally:
         cluster.signal("resume", "store")
+
+
+@posix_only
+@pytest.mark.parametrize("signals", [["SIGINT", "SIGINT"], ["SIGHUP"], ["SIGKILL"]])
+def test_nothing_is_left_of_a_command_that_was_ended(tmp_path, signals):
+    """Ctrl-C twice, a closed terminal, and what `cluster stop` is for."""
+    numbers = [getattr(signal, name) for name in signals]
+    with running_command(tmp_path / "log") as running:
+        parts = [psutil.Process(part["process"]) for part in running.noted().values()]
+        for number in numbers:
+            running.process.send_signal(number)
+        if numbers == [signal.SIGKILL]:
+            running.process.wait()
+            stop_cluster(running.base_port)
+        else:
+            assert running.process.wait(LIMIT) == 128 + numbers[0]
+        assert [part for part in parts if not has_ended(part)] == []
+        assert not notes(running.base_port).exists()
 
 
 def test_a_part_that_does_not_run_is_named(cluster):

@@ -51,7 +51,7 @@ if sys.argv[1:2] == ["run_huey"] or Path(sys.argv[0]).name != "manage.py":
 
 HUEY_URL = given("HUEY_URL", kind=address("redis", "rediss", "postgres", "postgresql"))
 ON_REDIS = HUEY_URL.startswith("redis")
-del HUEY["filename"], HUEY["fsync"]
+HUEY = {name: value for name, value in HUEY.items() if name not in {"filename", "fsync"}}
 HUEY["consumer"] = {"workers": HUEY_WORKERS}  # without the polling
 if ON_REDIS:
     # Silent for longer than Huey's own wait of a second: not there.
