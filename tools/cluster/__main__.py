@@ -51,7 +51,7 @@ def main(arguments=None):
 def end(number, _):
     """End the command, once: a second Ctrl-C must not interrupt it while it stops the parts."""
     for each in ENDS:
-        signal.signal(each, signal.SIG_IGN)
+        signal.signal(each, lambda *_: None)
     sys.exit(128 + number)
 
 
