@@ -440,9 +440,8 @@ def test_web_server_that_is_cut_off_from_postgresql_says_so_in_time(cluster, tmp
             cluster.visitors.append(visitor)
             network["DATABASE_URL"].cut()
             for path, status in [("/health/", 503), ("/health/work/", 503), ("/", 500)]:
-                answer = visitor.get(path)
+                answer = visitor.session.get(web.url + path, timeout=WHEN_CUT_OFF)
                 assert (path, answer.status_code) == (path, status)
-                assert answer.elapsed.total_seconds() < WHEN_CUT_OFF
             network["DATABASE_URL"].mend()
             wait_for(lambda: visitor.get("/health/").ok, LIMIT)
             assert visitor.username in visitor.get("/").text
@@ -455,9 +454,8 @@ def test_stopped_postgresql_is_told_by_health_and_work_goes_on_after_it(cluster)
     cluster.signal("pause", "postgres")
     try:
         for path in ["/health/", "/health/work/"]:
-            answer = requests.get(cluster.url("web-1") + path)
+            answer = requests.get(cluster.url("web-1") + path, timeout=WHEN_CUT_OFF)
             assert (path, answer.status_code) == (path, 503)
-            assert answer.elapsed.total_seconds() < WHEN_CUT_OFF
     finally:
         cluster.signal("resume", "postgres")
     wait_for(lambda: requests.get(cluster.url("web-1") + "/health/").ok, LIMIT)
