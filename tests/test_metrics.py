@@ -28,6 +28,7 @@ GIVEN = {
     "DATABASE_URL": "postgres://db.example.com/signup",
     "HUEY_URL": "redis://queue.example.com",
     "MEDIA_BUCKET": "pictures",
+    "DEFAULT_FROM_EMAIL": "welcome@example.com",
     "WITHOUT_TLS": "on",
     "HEALTH_TOKEN": "secret",
 }

@@ -19,8 +19,7 @@ def parse(name, arguments=None):
     The room's module `arguments` has a function of the command's name that adds its arguments to a
     parser; its docstring is what --help says.
     """
-    room = COMMANDS[name].room
-    module = import_module(f"tools.{room}.arguments" if room else __name__)
+    module = import_module(f"tools.{COMMANDS[name].room}.arguments")
     add_arguments = getattr(module, name.replace("-", "_"))
     parser = argparse.ArgumentParser(
         prog=f"workshop.py {name}",
@@ -111,22 +110,3 @@ def add_json(parser):
 
 def numbers():
     return ", ".join(str(step.number) for step in STEPS)
-
-
-def cluster(parser):
-    """Run step 5 as it runs on several machines, on this one; or break a part of what runs."""
-    parser.epilog = """examples, in a second terminal:
-  python workshop.py cluster kill consumer-1     SIGKILL; it is started again after 5 seconds
-  python workshop.py cluster pause postgres      it answers nobody, until:
-  python workshop.py cluster resume postgres
-"""
-    parser.add_argument("action", nargs="?", choices=["kill", "pause", "resume"])
-    parser.add_argument("part", nargs="?", default="", help="its name in the first terminal")
-    parser.add_argument(
-        "--back-after",
-        type=float,
-        default=5,
-        metavar="SECONDS",
-        help="when a part that died is started again (5)",
-    )
-    add_base_port(parser, "the inbox listens 10 above it, the web servers 31 and 32")

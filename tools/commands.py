@@ -44,7 +44,7 @@ INSTRUCTOR = {
     "standins": Command("standins", "serve", STEPS, "start the joke API and mail server alone"),
     "losses": Command("measure", "losses", STEPS, "stop each step at work; count what is lost"),
     "cluster": Command(
-        "",
+        "cluster",
         "cluster",
         [*STEPS, *CLUSTER],
         "run step 5 on PostgreSQL, Redis and a store, and break it",

@@ -1,8 +1,9 @@
-"""What the environment says. A variable that is missing or wrong ends the process in one line."""
+"""What the environment says. A variable that is missing or wrong is named in the error."""
 
 import os
-import sys
 from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
 
 
 def given(name, default=None, kind=str):
@@ -11,16 +12,16 @@ def given(name, default=None, kind=str):
     if not text:
         os.environ.pop(name, None)  # an empty one is missing, for settings.py, too
         if default is None:
-            sys.exit(f"settings_cluster: {name} is missing.")
+            raise ImproperlyConfigured(f"{name} is missing.")
         return default
     try:
         return kind(text)
     except ValueError as error:
-        sys.exit(f"settings_cluster: {name} is wrong: {error}.")
+        raise ImproperlyConfigured(f"{name} is wrong: {error}.") from None
 
 
 def check_what_settings_read():
-    """End the process where settings.py would, which does not say which variable is wrong."""
+    """Check what settings.py reads, whose own errors don't say which variable is wrong."""
     for name in ["SECRET_KEY", "ALLOWED_HOSTS", "EMAIL_HOST"]:
         given(name)
     for name in ["EMAIL_PORT", "OUTBOX_LEASE_SECONDS", "OUTBOX_MAX_ATTEMPTS"]:

@@ -1,9 +1,11 @@
 """What a load balancer and whoever is on call ask the site."""
 
 import time
+from threading import Thread
 
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.db.models import Count, Min, Q
 from django.http import JsonResponse
 from django.utils import timezone
@@ -16,6 +18,7 @@ from outbox.models import Job
 
 from .tasks import BEAT
 
+DEADLINE = 4  # seconds for an answer; a load balancer waits for a little longer
 LATEST_BEAT = 150  # seconds: two beats were missed
 LONGEST_FAILURE = 30  # seconds for which a job may fail, as a mail to a server that restarts
 
@@ -49,32 +52,53 @@ def storage():
 
 
 def look(*checks):
-    """Return what each check returned, by its name, and the errors of those that failed."""
+    """Return what each check returned, by its name, and the errors of those that failed.
+
+    Each has a thread of its own, because a database that was stopped never answers. A thread that
+    takes too long is left behind, and ends when the database goes on.
+    """
+    results = {}
+
+    def run(check):
+        try:
+            results[check] = check(), ""
+        except Exception as error:  # of any database, broker or storage
+            results[check] = None, repr(error)
+        finally:
+            connection.close()  # each thread has its own
+
+    threads = [Thread(target=run, args=[check], daemon=True) for check in checks]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + DEADLINE
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+
     found, errors = {}, {}
     for check in checks:
-        try:
-            found[check.__name__] = check()
-        except Exception as error:  # of any database, broker or storage
-            errors[check.__name__] = repr(error)
+        result, error = results.get(check, (None, f"no answer after {DEADLINE} s"))
+        if error:
+            errors[check.__name__] = error
+        else:
+            found[check.__name__] = result
     return found, errors
 
 
 @never_cache
 @require_safe
 def visitors(request):
-    """503 if this web server can't serve visitors: without database or storage.
+    """503 if this web server can't reach the database: another one may.
 
-    Without a broker or consumers it can: the outbox remembers.
+    What all of them share, and pages don't need, is no reason to send visitors away.
     """
-    found, errors = look(outbox, storage)
-    return answer(request, found, errors)
+    return answer(request, *look(outbox))
 
 
 @never_cache
 @require_safe
 def work(request):
-    """503 if work is not being done: no broker, no consumer, or jobs that fail or are too old."""
-    found, errors = look(outbox, last_beat)
+    """503 if work is not done: without storage, broker or consumer, or if jobs keep failing."""
+    found, errors = look(outbox, last_beat, storage)
     jobs = found.get("outbox", {})
     if (jobs.get("oldest") or 0) > settings.HEALTH_LATE_SECONDS:
         errors["late"] = f"a job has not been done for {jobs['oldest']:.0f} s"

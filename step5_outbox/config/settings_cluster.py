@@ -1,6 +1,8 @@
-"""Step 5 on several machines: all that differs is here, and all of it is in the environment."""
+"""Step 5's settings on several machines. What differs between sites is in the environment."""
 
 import os
+import sys
+from pathlib import Path
 from socket import gethostname
 
 from botocore.config import Config
@@ -24,25 +26,40 @@ INSTALLED_APPS += ["django_prometheus"]
 MIDDLEWARE.insert(1, "django_prometheus.middleware.PrometheusBeforeMiddleware")
 MIDDLEWARE.append("django_prometheus.middleware.PrometheusAfterMiddleware")
 
+HUEY_WORKERS = given("HUEY_WORKERS", 2, above_0(int))
+
 # Each thread of a server would keep a connection of its own; PostgreSQL has 100.
+POOL_SIZE = given("DATABASE_POOL_SIZE", max(8, HUEY_WORKERS), above_0(int))
+# A server that doesn't even confirm that it received something is given up after 5 s.
+NETWORK_LIMITS = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5000,  # milliseconds: for what was sent
+    "keepalives_idle": 3,  # and every second from then on, while nothing is sent
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+}
 DATABASE_URL = given("DATABASE_URL", kind=address("postgres", "postgresql"))
 DATABASES = {"default": Env.db_url_config(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True}}
 DATABASES["default"].setdefault("OPTIONS", {}).update(
-    pool={"min_size": 1, "max_size": 8, "timeout": 5},
-    connect_timeout=3,
-    options="-c statement_timeout=10s -c idle_in_transaction_session_timeout=30s",
+    NETWORK_LIMITS, pool={"min_size": 1, "max_size": POOL_SIZE, "timeout": 5}
 )
+# Visitors don't wait for manage.py's commands, which may take longer, all but the consumer.
+if sys.argv[1:2] == ["run_huey"] or Path(sys.argv[0]).name != "manage.py":
+    DATABASES["default"]["OPTIONS"]["options"] = (
+        "-c statement_timeout=10s -c idle_in_transaction_session_timeout=30s"
+    )
 
 HUEY_URL = given("HUEY_URL", kind=address("redis", "rediss", "postgres", "postgresql"))
 ON_REDIS = HUEY_URL.startswith("redis")
-del HUEY["filename"], HUEY["fsync"]
-HUEY["consumer"] = {"workers": given("HUEY_WORKERS", 2, above_0(int))}  # without the polling
+HUEY = {name: value for name, value in HUEY.items() if name not in {"filename", "fsync"}}
+HUEY["consumer"] = {"workers": HUEY_WORKERS}  # without the polling
 if ON_REDIS:
     # Silent for longer than Huey's own wait of a second: not there.
     pool = ConnectionPool.from_url(HUEY_URL, socket_timeout=2, socket_connect_timeout=2)
     HUEY |= {"huey_class": "huey.RedisHuey", "connection_pool": pool}
 else:  # its tables are made by: manage.py create_huey_tables
     HUEY |= {"huey_class": "huey.PostgresHuey", "dsn": HUEY_URL, "create_tables": False}
+    HUEY |= NETWORK_LIMITS
 
 STORAGES = {
     "default": {"BACKEND": "storages.backends.s3.S3Storage"},  # its keys: AWS_ACCESS_KEY_ID
@@ -62,6 +79,7 @@ EMAIL_BACKEND = "safeguards.mail.EmailBackend"
 EMAIL_HOST_USER = given("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = given("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = given("EMAIL_USE_TLS", False, switch)
+DEFAULT_FROM_EMAIL = given("DEFAULT_FROM_EMAIL")
 
 # The page's timeline is drawn from what all machines have logged; the files stay.
 LOGGING["formatters"]["json"]["static_fields"]["host"] = given("HOST", gethostname())

@@ -67,7 +67,7 @@ def record(options, console):
 
 def record_cluster(options, console):
     """Make the runs of the cluster, and write cluster.json when all of them are over."""
-    from ..runs_of_cluster import cluster  # whose packages only this needs
+    from ..cluster.measure import cluster  # whose packages only this needs
 
     with Standins(http_port=0, smtp_port=0) as standins:
         text = cluster(options, console, standins)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import psutil
 from timing.records import TimingLog, pieces_of_work
 
-from ..servers import Redis
+from ..cluster.parts import Redis
 from ..sites.catalogue import ROOT
 from ..sites.manage import databases, known_database, schema_of
 from ..sites.processes import StartError, kill, python_path

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from ...servers import Postgres, Redis
+from ...cluster.parts import Postgres, Redis
 from ...sites.catalogue import BY_NUMBER, ROOT
 from ...sites.processes import StartError, kill, start, stop
 from .measuring import POLL, Probe, p95, ratio, rounded

