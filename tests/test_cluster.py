@@ -66,7 +66,7 @@ COUNTS = ["HUEY_WORKERS", "DATABASE_POOL_SIZE", "HEALTH_LATE_SECONDS"]
 REMOVE_ORPHANS = """
 from datetime import timedelta
 from django.core.management import call_command
-from accounts.management.commands import remove_orphans
+from safeguards.management.commands import remove_orphans
 remove_orphans.MIN_AGE = timedelta(0)  # nothing is being written any more
 call_command("remove_orphans")
 """
@@ -286,7 +286,7 @@ class RunningCluster:
     def sign_up_and_begin(self, count=3):
         """Sign users up, and return when work of theirs is under way."""
         self.sign_up(count)
-        wait_for(lambda: self.rows("SELECT 1 FROM outbox_job WHERE claim <> ''"), LIMIT)
+        wait_for(lambda: self.rows("SELECT 1 FROM outbox_job WHERE claimed_by <> ''"), LIMIT)
 
     def wait_until_all_is_done(self):
         # What has failed some times may pause for half a minute before its next try.
@@ -524,7 +524,7 @@ def test_health_tells_a_load_balancer_and_strangers_little(cluster):
     assert requests.get(visitors, headers={"Authorization": "Bearer x"}).json() == {"ok": True}
     found = requests.get(work, headers=details).json()
     assert found["errors"] == {}
-    assert found["found"]["oldest_due"] == 0
+    assert found["found"]["outbox"]["oldest"] is None
     assert found["found"]["last_beat"] < 120
 
     cluster.signal("pause", "redis")

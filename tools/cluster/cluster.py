@@ -22,8 +22,8 @@ from ..standins.standins import start_standins
 from .running import WEB_SERVERS, running_cluster
 from .second_terminal import notes, signal_part, stop_cluster, write_notes
 
-COUNTS = """SELECT (SELECT count(*) FROM accounts_user), count(due_at), count(*) - count(due_at)
-            FROM outbox_job"""
+COUNTS = """SELECT (SELECT count(*) FROM accounts_user), count(*) - count(given_up_at),
+            count(given_up_at) FROM outbox_job"""
 ENDS = [getattr(signal, name) for name in ["SIGINT", "SIGTERM", "SIGHUP"] if hasattr(signal, name)]
 
 

@@ -27,7 +27,7 @@ AWAY = 1  # seconds until what was killed is started again
 SIDE_BY_SIDE = 2  # clusters with faults, which mostly wait; a process has ports for two
 PICTURE = make_picture((400, 300))
 JOBS = "SELECT count(*) FROM outbox_job"
-CLAIMED = "SELECT count(*) FROM outbox_job WHERE claim <> ''"
+CLAIMED = "SELECT count(*) FROM outbox_job WHERE claimed_by <> ''"
 DONE = """SELECT email FROM accounts_profile JOIN accounts_user ON id = user_id
           WHERE welcome_sent_at IS NOT NULL AND (picture = '' OR picture_resized_at IS NOT NULL)"""
 

@@ -41,8 +41,8 @@ MANY = [
     """INSERT INTO accounts_profile (user_id, bio, location, picture, thumbnail, picture_error,
        welcome_sent_at, welcome_error) SELECT id, '', '', '', '', '', now(), ''
        FROM accounts_user""",
-    """INSERT INTO outbox_job (work, key, due_at, attempts, claim, error)
-       SELECT 'welcome', '', now() + CASE WHEN n <= 100 THEN interval '0' ELSE interval '5 min' END,
+    """INSERT INTO outbox_job (work, key, created_at, due_at, attempts, claimed_by, error)
+       SELECT 'welcome', '', now(), now() + CASE WHEN n <= 100 THEN interval '0' ELSE interval '5 min' END,
        0, '', '' FROM generate_series(1, {jobs}) n""",
     "VACUUM ANALYZE",
     "CHECKPOINT",
