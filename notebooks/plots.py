@@ -1,5 +1,6 @@
 """The notebooks' plots. Each function draws one figure, with a title that the notebook computes."""
 
+import math
 import re
 
 import matplotlib.pyplot as plt
@@ -64,14 +65,16 @@ def work_by_lane(records):
 
 def draw_bars(ax, row, work, end):
     """Draw a bar for each piece of work; one within another is half as high."""
-    for record in work.itertuples():
+    for record in work.sort_values("began").itertuples():
         outer = (work["began"] < record.began) & (work["ended"] > record.ended)
+        inner = (work["began"] > record.began) & (work["ended"] < record.ended)
         height = 0.3 if outer.any() else 0.6
-        draw_bar(ax, row, record.began, record.ended - record.began, record.event, height, end)
+        whole = math.inf if inner.any() else end
+        draw_bar(ax, row, record.began, record.ended - record.began, record.event, height, whole)
 
 
 def draw_bar(ax, row, start, length, event, height, whole):
-    """Draw a piece of work, with its name on it if there is room; otherwise the legend has it."""
+    """Draw a piece of work, with its name on it if it is long enough; the legend has the others."""
     has_room = LETTER * len(event) < length / whole
     colour = COLOURS[event]
     ax.barh(row, length, height, start, color=colour, label=f"_{event}" if has_room else event)
@@ -196,12 +199,13 @@ def levels(title, panels):
     for ax, (ylabel, lines) in zip(axes, panels.items(), strict=True):
         for name, counts, style in lines:
             [line] = ax.step(counts.index, counts, where="post", **style)
-            half = counts.index[counts >= counts.max() / 2][-1]  # where it falls for good
-            where = (half, counts.max() / 2)
+            nearly_over = counts.index[counts >= counts.max() / 8][-1]
+            where = (nearly_over, counts.max() / 8)
             ax.annotate(name, where, (4, 0), textcoords="offset points", color=line.get_color())
         ax.set(ylabel=ylabel, ylim=(0, None))
         ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[-1].set(xlabel=SINCE_FIRST, xlim=(0, None))
+    end = max(counts.index.max() for lines in panels.values() for _, counts, _ in lines)
+    axes[-1].set(xlabel=SINCE_FIRST, xlim=(0, 1.1 * end))
 
 
 def losses(title, losses, xlabel):
@@ -215,6 +219,7 @@ def losses(title, losses, xlabel):
         ax.bar_label(bars, [f"{way}: {span}" for span in spans], padding=3, fontsize=8)
     ax.invert_yaxis()
     ax.set(ylabel="", xlabel=xlabel, xlim=(0, 1.15 * most.max(axis=None)))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def curves(title, panels):
@@ -285,6 +290,6 @@ def draw_legend(figure):
         handles, labels = ax.get_legend_handles_labels()
         named |= dict(zip(labels, handles, strict=True))
     named = {name: named.pop(name) for name in COLOURS if name in named} | named
-    columns = len(named) if len(named) <= ROW_OF_NAMES else -(-len(named) // 2)
+    columns = len(named) if len(named) <= ROW_OF_NAMES else math.ceil(len(named) / 2)
     if named:
         figure.legend(named.values(), named, loc="outside lower center", ncols=columns)
