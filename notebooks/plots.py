@@ -201,7 +201,7 @@ def levels(title, panels):
             [line] = ax.step(counts.index, counts, where="post", **style)
             nearly_over = counts.index[counts >= counts.max() / 8][-1]
             where = (nearly_over, counts.max() / 8)
-            ax.annotate(name, where, (4, 0), textcoords="offset points", color=line.get_color())
+            ax.annotate(name, where, (4, 5), textcoords="offset points", color=line.get_color())
         ax.set(ylabel=ylabel, ylim=(0, None))
         ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     end = max(counts.index.max() for lines in panels.values() for _, counts, _ in lines)
@@ -236,7 +236,7 @@ def curves(title, panels):
             ax.plot(p95(sizes), color=line.get_color(), linestyle=":")
             ax.plot(rows["megapixels"], rows[column], marker, color=line.get_color(), alpha=0.5)
             where = (medians.index[-1], medians.iloc[-1])
-            words = f"{kind.upper()}: {medians.iloc[-1]:.2g}"
+            words = f"{kind.upper()}: {medians.iloc[-1]:.3g}"
             ax.annotate(words, where, (8, 0), textcoords="offset points", color=line.get_color())
         ax.set(ylabel=column, xscale="log", yscale="log")
         draw_log_ticks(ax.yaxis)
@@ -271,7 +271,7 @@ def bars(title, tables, xlabel=""):
     figure.suptitle(title, x=0.01, horizontalalignment="left", fontweight="bold")
     for ax, (name, values) in zip(axes[0], tables.items(), strict=True):
         drawn = ax.barh(tables.index, values, color="#777777")
-        ax.bar_label(drawn, [f"{value:.3g}" for value in values], padding=3)
+        ax.bar_label(drawn, [f"{value:.1f}" for value in values], padding=3)
         ax.set(xlabel=xlabel or name, xlim=(0, 1.15 * values.max()))
     axes[0][0].invert_yaxis()
 
