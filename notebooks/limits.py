@@ -1,4 +1,4 @@
-"""The records of `bench` and `record cluster`, as tables. Times are in seconds unless named."""
+"""The records of `bench` and `record cluster`, as tables. All times are in seconds."""
 
 import json
 
@@ -52,6 +52,7 @@ def servers(part):
 
 
 def crowd(result):
+    """Return a row of the tables of crowds and servers."""
     seconds, rates = pd.Series(result["seconds"]), pd.Series(result["pages_per_second"])
     return {
         "bursts": len(rates),

@@ -5,6 +5,7 @@ import re
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from timing_log import JOBS, REST, ROOT, after_kill, duration, p95
@@ -25,11 +26,19 @@ JOB_HEIGHTS = {"mail": -0.2, "picture": 0.2}  # in a visitor's row
 SINCE_FIRST = "seconds since the first request reached the site"
 
 
-def new_figure(title, rows=1, height=3.6, **options):
-    """Return the axes of a new figure with this title, one below the other."""
-    figure, axes = plt.subplots(rows, figsize=(9, height), squeeze=False, **options)
+class TitledFigure(Figure):
+    """A figure that is its title where only text is shown, as in a notebook's outputs."""
+
+    def __repr__(self):
+        return self.get_suptitle()
+
+
+def new_figure(title, rows=1, columns=1, height=3.6, **options):
+    """Return the axes of a new figure with this title."""
+    options |= {"FigureClass": TitledFigure, "figsize": (9, height), "squeeze": False}
+    figure, axes = plt.subplots(rows, columns, **options)
     figure.suptitle(title, x=0.01, horizontalalignment="left", fontweight="bold")
-    return axes[:, 0]
+    return axes.flatten()
 
 
 # The work of a sign-up
@@ -43,13 +52,13 @@ def lanes(title, sign_ups):
     rows = {step: work_by_lane(records) for step, records in sign_ups.items()}
     heights = [len(lanes) + 0.4 for lanes in rows.values()]
     height = 1.2 + 0.7 * sum(heights)
-    axes = new_figure(title, len(rows), height, sharex=True, height_ratios=heights)
+    axes = new_figure(title, len(rows), height=height, sharex=True, height_ratios=heights)
     end = max(records["ended"].max() for records in sign_ups.values())
     for ax, (step, lanes) in zip(axes, rows.items(), strict=True):
         for row, work in enumerate(lanes.values()):
             draw_bars(ax, row, work, end)
         draw_return(ax, sign_ups[step], end)
-        ax.set_title(step if len(rows) > 1 else "", loc="left")
+        ax.set_title(step if len(rows) > 1 else "")
         ax.set(yticks=range(len(lanes)), yticklabels=lanes, ylim=(len(lanes) - 0.5, -0.5))
     axes[-1].set(xlabel="seconds since the request reached the site", xlim=(0, 1.02 * end))
     draw_legend(axes[-1].figure)
@@ -116,6 +125,7 @@ def enlarged(title, seconds, part_title, part):
 
 
 def draw_stack(ax, seconds):
+    """Draw a row of bars for each row of `seconds`, and its total."""
     totals = seconds.sum(axis=1)
     for row, (name, pieces) in enumerate(seconds.iterrows()):
         starts = pieces.cumsum() - pieces
@@ -151,6 +161,7 @@ def kills(title, logs, settings):
 
 
 def draw_kill(ax, log, killed_at, restarted_at):
+    """Draw when each job was under way, which were interrupted, and which are lost."""
     first = log["request_start"].min()
     rows = {name: number for number, name in enumerate(log["sign_up"].unique())}
     heights = {(name, job): row + y for name, row in rows.items() for job, y in JOB_HEIGHTS.items()}
@@ -263,17 +274,14 @@ def ratios(title, table, xlabel):
         draw_legend(ax.figure)
 
 
-def bars(title, tables, xlabel=""):
-    """Draw a bar with its number for each row, on an axis that begins at 0: a panel each column."""
-    figure, axes = plt.subplots(
-        1, len(tables.columns), figsize=(9, 1.4 + 0.36 * len(tables)), sharey=True, squeeze=False
-    )
-    figure.suptitle(title, x=0.01, horizontalalignment="left", fontweight="bold")
-    for ax, (name, values) in zip(axes[0], tables.items(), strict=True):
-        drawn = ax.barh(tables.index, values, color="#777777")
+def bars(title, table, xlabel=""):
+    """Draw a bar with its number for each row, from 0 on: a panel for each column."""
+    axes = new_figure(title, 1, len(table.columns), 1.4 + 0.36 * len(table), sharey=True)
+    for ax, (name, values) in zip(axes, table.items(), strict=True):
+        drawn = ax.barh(table.index, values, color="#777777")
         ax.bar_label(drawn, [f"{value:.1f}" for value in values], padding=3)
         ax.set(xlabel=xlabel or name, xlim=(0, 1.15 * values.max()))
-    axes[0][0].invert_yaxis()
+    axes[0].invert_yaxis()
 
 
 def draw_log_ticks(axis):
