@@ -131,6 +131,13 @@ def test_index_of_the_questions_has_all_of_them():
     assert re.findall(r"^\| \[(.+?)\]\(#", title.source, re.MULTILINE) == headings
 
 
+def test_receivers_that_a_notebook_names_are_those_of_step_2():
+    text = "".join(cell.source for cell in read(ROOT / "notebooks" / "02_signals.ipynb").cells)
+    code = (ROOT / "step2_signals" / "accounts" / "signals.py").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(\w+)`", text, re.MULTILINE)
+    assert named == re.findall(r"^def (\w+)", code, re.MULTILINE)
+
+
 @pytest.mark.parametrize("name", RECORDED["runs"])
 def test_recorded_run_is_what_is_said_of_it(name):
     run = RECORDED["runs"][name]
