@@ -131,8 +131,9 @@ def draw_stack(ax, seconds):
         starts = pieces.cumsum() - pieces
         for event in pieces.index[pieces > 0]:
             draw_bar(ax, row, starts[event], pieces[event], event, 0.6, totals.max())
-        options = {"va": "center", "backgroundcolor": "white"}
-        ax.text(1.02 * totals[name], row, duration(totals[name]), **options)
+        over_grid = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        options = {"textcoords": "offset points", "va": "center", "bbox": over_grid}
+        ax.annotate(duration(totals[name]), (totals[name], row), (6, 0), **options)
     ax.set(yticks=range(len(seconds)), yticklabels=seconds.index)
     ax.set(xlabel="seconds", xlim=(0, 1.15 * totals.max()), ylim=(len(seconds) - 0.5, -0.5))
 
