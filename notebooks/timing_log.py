@@ -1,34 +1,21 @@
-"""The steps' timing logs: load them, join each piece of work with its sign-up, and draw.
+"""The steps' timing logs: load them, join each piece of work with its sign-up, and count.
 
 All times are in seconds.
 """
 
 import json
-import math
-import re
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from timing.records import read
 from timing.sign_up import lane_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "notebooks" / "data"
 STEPS = sorted(path.name for path in ROOT.glob("step[1-9]_*"))
-STYLE = ROOT / "kit" / "timing" / "static" / "timing" / "timeline.css"
-# One colour for each piece of work, from the style sheet of the page's timeline.
-_, RULES = STYLE.read_text(encoding="utf-8").split("One colour for each piece of work")
-COLOURS = {
-    name.replace("-", " "): colour
-    for name, colour in re.findall(r"--([a-z-]+): (#\w{6});", RULES.split("}")[0])
-}
 REST = "the rest"  # of a request: what no piece of work is logged for
-SINCE_FIRST = "seconds since the first request reached the site"
-ROW_OF_NAMES = 7  # of a legend, at most
 JOBS = {"fetch joke": "mail", "send mail": "mail", "resize picture": "picture"}
 FIRST_WORK = ["fetch joke", "resize picture"]  # what a job begins with
-JOB_HEIGHTS = {"mail": -0.2, "picture": 0.2}  # in a visitor's row
 LAST_WORK = ["send mail", "resize picture"]  # what ends it
 
 
@@ -98,6 +85,17 @@ def typical(log):
     """Return the records of the sign-up whose page was back after the median time."""
     pages = sign_ups(log)["page"].sort_values()
     return log[log["sign_up"] == pages.index[(len(pages) - 1) // 2]]
+
+
+def saved_rows(log):
+    """Return when each step's user and profile were saved, by step and event: median times.
+
+    `began` and `ended` count from the call of user.save().
+    """
+    work = log[log["event"].isin(["save user", "create profile"])]
+    called = work.groupby("sign_up")["start"].transform("min")
+    work = work.assign(began=work["start"] - called, ended=work["end"] - called)
+    return work.groupby(["step", "event"])[["began", "ended"]].median()
 
 
 def waited_for(log):
@@ -189,157 +187,8 @@ def p95(seconds):
     return seconds.quantile(0.95)
 
 
-# Draw
-
-
-def draw_lanes(ax, records):
-    """Draw one sign-up: a row for each thread or process, a line where the page came back.
-
-    A bar is a piece of work. One within another, such as a receiver within save(), is half as high.
-    """
-    request = records[records["event"] == "sign-up"].iloc[0]
-    work = records[records["event"] != "sign-up"]
-    lanes = sorted(work["lane"].unique(), key=lambda lane: (lane != "request", lane))
-    draw_bars(ax, work, lanes)
-    ax.axvline(request["ended"], color="black", linestyle="--")
-    ax.annotate(
-        f"the page is back, {request['ended']:.2f} s",
-        (request["ended"], 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 3),
-        textcoords="offset points",
-        annotation_clip=True,
-        horizontalalignment="right" if request["ended"] > records["ended"].max() / 2 else "left",
-    )
-    ax.set(yticks=range(len(lanes)), yticklabels=lanes, ylim=(len(lanes) - 0.5, -0.5))
-    ax.set(xlabel="seconds since the request reached the site", xlim=(0, None))
-
-
-def draw_rows_being_saved(ax, records):
-    """Draw how one sign-up saves user and profile, in milliseconds since user.save() was called."""
-    work = records[records["event"].isin(["save user", "create profile"])]
-    draw_bars(ax, work, ["request"], since=work["began"].min(), unit=0.001)
-    ax.set(yticks=[0], yticklabels=["request"], ylim=(0.5, -0.5))
-
-
-def draw_bars(ax, work, lanes, since=0, unit=1):
-    """Draw a bar for each piece of work, in its lane; one within another is half as high."""
-    for event in COLOURS:
-        for record in work[work["event"] == event].itertuples():
-            outer = (work["began"] < record.began) & (work["ended"] > record.ended)
-            ax.barh(
-                lanes.index(record.lane),
-                record.elapsed / unit,
-                left=(record.began - since) / unit,
-                height=0.3 if outer[work["lane"] == record.lane].any() else 0.6,
-                color=COLOURS[event],
-                label=event,
-            )
-
-
-def draw_stack(ax, seconds):
-    """Draw a bar for each row of `seconds`, its pieces of work one on the other."""
-    colours = COLOURS | {REST: "#dddddd"}
-    seconds.plot.barh(stacked=True, ax=ax, color=colours, width=0.6, legend=False)
-    totals = [f"{total:.3g} s" for total in seconds.sum(axis=1)]
-    ax.bar_label(ax.containers[-1], totals, padding=4)
-    ax.invert_yaxis()
-    ax.set(xlabel="seconds", ylabel="")
-
-
-def draw_points(ax, groups, colour="black", xscale="linear"):
-    """Draw every point of each group, beside its median (solid) and 95th percentile (dotted)."""
-    for row, values in enumerate(groups.values()):
-        # One below the other in order of time, or points of the same value would hide each other.
-        heights = [row - 0.3 + 0.6 * (i + 0.5) / len(values) for i in range(len(values))]
-        ax.plot(values, heights, "o", color=colour, alpha=0.35, markersize=5)
-        ax.vlines(values.median(), row - 0.4, row + 0.4, color=colour)
-        ax.vlines(p95(values), row - 0.4, row + 0.4, color=colour, linestyle=":")
-        words = f"median {values.median():.3g} s\np95 {p95(values):.3g} s"
-        ax.text(1.02, row, words, transform=ax.get_yaxis_transform(), verticalalignment="center")
-    ax.set(yticks=range(len(groups)), yticklabels=groups, ylim=(len(groups) - 0.5, -0.5))
-    ax.set(xlabel="seconds", xscale=xscale)
-    if xscale == "log":
-        draw_log_ticks(ax.xaxis)
-    else:
-        ax.set_xlim(0, 1.05 * max(values.max() for values in groups.values()))
-
-
-def draw_level(ax, counts, **options):
-    """Draw a count over time."""
-    ax.step(counts.index, counts, where="post", **options)
-    ax.set(xlabel=SINCE_FIRST, xlim=(0, None), ylim=(0, None))
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def draw_kill(ax, log, killed_at, restarted_at):
-    """Draw the jobs of a run with a kill: a row for each visitor, the mail above the picture."""
-    first = log["request_start"].min()
-    rows = {name: number for number, name in enumerate(log["sign_up"].unique())}
-    heights = {(name, job): row + y for name, row in rows.items() for job, y in JOB_HEIGHTS.items()}
-    ax.axvspan(killed_at - first, restarted_at - first, color="#dddddd", label="no worker runs")
-    for record in log[log["event"].isin(JOBS)].itertuples():
-        ax.barh(
-            heights[record.sign_up, JOBS[record.event]],
-            (killed_at if pd.isna(record.end) else record.end) - record.start,
-            left=record.start - first,
-            height=0.34,
-            color=COLOURS[record.event],
-            label=record.event,
-        )
-    jobs = after_kill(log, killed_at)
-    cut_off = [heights[key] for key in jobs.index[jobs["cut_off"]]]
-    ax.plot([killed_at - first] * len(cut_off), cut_off, "kX", markersize=9, label="cut off")
-    for key in jobs.index[~jobs["done"]]:
-        where = (restarted_at - first, heights[key])
-        words = f"the {key[1]} is lost"
-        ax.annotate(words, where, (4, 0), textcoords="offset points", verticalalignment="center")
-    ax.set(yticks=range(len(rows)), yticklabels=[f"visitor {row + 1}" for row in rows.values()])
-    ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=SINCE_FIRST)
-
-
-def draw_losses(ax, losses):
-    """Draw the largest loss of each step and way, labelled with the smallest and largest."""
-    most = losses["max"].unstack(sort=False)
-    most.plot.barh(ax=ax, color=["#bbbbbb", "#777777", "#000000"], width=0.8, legend=False)
-    for bars, way in zip(ax.containers, most, strict=True):
-        runs = losses.xs(way, level="way").itertuples()
-        spans = [f"{run.min}" if run.min == run.max else f"{run.min}-{run.max}" for run in runs]
-        ax.bar_label(bars, spans, padding=3)
-    ax.invert_yaxis()
-    ax.set(ylabel="")
-
-
-def draw_curves(ax, pictures, column):
-    """Draw what pictures of each format cost, by their megapixels.
-
-    Every point, beside the medians (solid) and 95th percentiles (dotted).
-    """
-    for (kind, rows), marker in zip(pictures.groupby("format"), "os", strict=True):
-        sizes = rows.groupby("megapixels")[column]
-        [line] = ax.plot(sizes.median(), label=kind)
-        ax.plot(p95(sizes), color=line.get_color(), linestyle=":")
-        ax.plot(rows["megapixels"], rows[column], marker, color=line.get_color(), alpha=0.5)
-    ax.legend()
-    ax.set(xlabel="megapixels", xscale="log", yscale="log")
-    draw_log_ticks(ax.xaxis)
-    draw_log_ticks(ax.yaxis)
-    ax.set_xticks(sorted(set(pictures["megapixels"])))
-
-
-def draw_log_ticks(axis):
-    """Label a logarithmic axis with plain numbers: 1, 2, 5, 10 and so on."""
-    axis.set_major_locator(LogLocator(subs=[1, 2, 5]))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_locator(NullLocator())
-
-
-def draw_legend(ax):
-    """Name what the figure shows, once each, below it."""
-    named = {}
-    for each in ax.figure.axes:
-        handles, labels = each.get_legend_handles_labels()
-        named |= dict(zip(labels, handles, strict=True))
-    named = {name: named.pop(name) for name in COLOURS if name in named} | named
-    columns = len(named) if len(named) <= ROW_OF_NAMES else math.ceil(len(named) / 2)
-    ax.figure.legend(named.values(), named, loc="outside lower center", ncols=columns)
+def duration(seconds):
+    """Return a duration in words: below a tenth of a second in milliseconds."""
+    if seconds < 0.1:
+        return f"{1000 * seconds:.2g} ms"
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"

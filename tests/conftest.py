@@ -212,10 +212,31 @@ def with_all_packages():
 
 @pytest.fixture(scope="session")
 def timing_log():
-    """The notebooks' module, which imports pandas and Matplotlib: not in each worker of a run."""
+    """A module of the notebooks, which imports pandas: not in each worker of a run."""
     import timing_log
 
     return timing_log
+
+
+@pytest.fixture(scope="session")
+def plots(timing_log):
+    import plots
+
+    return plots
+
+
+@pytest.fixture(scope="session")
+def claims(timing_log):
+    import claims
+
+    return claims
+
+
+@pytest.fixture(scope="session")
+def limits(timing_log):
+    import limits
+
+    return limits
 
 
 @pytest.fixture(scope="session")

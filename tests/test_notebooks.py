@@ -14,7 +14,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools.publish.notebooks import executed, main, notebooks, tidy, update
+from tools.publish.notebooks import FOLDED, executed, main, notebooks, tidy, update
 from tools.sites.catalogue import ROOT, STEPS
 
 from .conftest import wait_for
@@ -75,8 +75,20 @@ def test_cells_were_executed_in_order(path):
 
 
 @by_notebook
-def test_has_fewer_than_15_code_cells(path):
-    assert len(code_cells(read(path))) < 15
+def test_at_most_15_code_cells_are_not_folded(path):
+    assert len([cell for cell in code_cells(read(path)) if not folded(cell)]) <= 15
+
+
+@by_notebook
+def test_code_is_folded_if_it_only_draws(path):
+    for cell in code_cells(read(path)):
+        assert folded(cell) == ("plots." in cell.source), cell.id
+        assert not (folded(cell) and re.search(r"claims\.|assert|print", cell.source)), cell.id
+
+
+def folded(cell):
+    assert cell.metadata in ({}, FOLDED)
+    return cell.metadata == FOLDED
 
 
 @by_notebook
@@ -102,17 +114,28 @@ def test_outputs_say_nothing_of_the_machine(path):
 
 @by_notebook
 def test_every_link_leads_to_a_file(path):
-    text = "".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
     links = [link for link in re.findall(r"\]\((.*?)\)", text) if "://" not in link]
-    assert [link for link in links if not (path.parent / link).exists()] == []
+    headings = {
+        f"#{name}".replace(" ", "-") for name in re.findall("^##+ (.+)", text, re.MULTILINE)
+    }
+    files = [link for link in links if link not in headings]
+    assert [link for link in files if not (path.parent / link).exists()] == []
 
 
-def test_notebook_names_the_pixels_that_the_form_allows():
-    code = (ROOT / "step4_huey" / "accounts" / "pictures.py").read_text(encoding="utf-8")
-    text = str(read(ROOT / "notebooks" / "04_huey.ipynb"))
-    millions = dict(re.findall(r'"(\w+)": (\d+)_000_000', code))
-    assert f"a PNG to {millions['PNG']} million pixels, and a JPEG to {millions['JPEG']}." in text
-    assert text.count(f"beyond {millions['PNG']} megapixels") == 2
+def test_index_of_the_questions_has_all_of_them():
+    title, *cells = read(ROOT / "notebooks" / "07_questions.ipynb").cells
+    headings = [
+        name for cell in cells for name in re.findall("^##+ (.+)", cell.source, re.MULTILINE)
+    ]
+    assert re.findall(r"^\| \[(.+?)\]\(#", title.source, re.MULTILINE) == headings
+
+
+def test_receivers_that_a_notebook_names_are_those_of_step_2():
+    text = "".join(cell.source for cell in read(ROOT / "notebooks" / "02_signals.ipynb").cells)
+    code = (ROOT / "step2_signals" / "accounts" / "signals.py").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(\w+)`", text, re.MULTILINE)
+    assert named == re.findall(r"^def (\w+)", code, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", RECORDED["runs"])

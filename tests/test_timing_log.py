@@ -1,4 +1,4 @@
-"""The notebooks' module: logs are loaded, joined with their sign-up, counted and drawn."""
+"""The notebooks' module of timing logs: they are loaded, joined with their sign-up and counted."""
 
 import json
 
@@ -58,15 +58,6 @@ def log(timing_log, folder):
 
 
 @pytest.fixture
-def ax():
-    from matplotlib import pyplot
-
-    pyplot.switch_backend("Agg")
-    figure, ax = pyplot.subplots()
-    yield ax
-    pyplot.close(figure)
-
-
 def test_record_says_when_and_where_the_work_ran(log):
     found = {row.event: (row.began, row.ended, row.lane) for row in log.itertuples()}
     assert found["hash password"] == (0.125, 0.5, "request")
@@ -193,22 +184,11 @@ def test_kill_cuts_off_what_the_killed_process_did_not_end(timing_log, killed):
     assert list(jobs["again"].dropna()) == [4]
 
 
-def test_kill_is_drawn_with_what_it_cut_off_and_what_is_lost(timing_log, killed, ax):
-    timing_log.draw_kill(ax, killed, killed_at=105, restarted_at=106)
-    [cut_off] = ax.lines
-    assert list(cut_off.get_xdata()) == [5, 5]
-    assert list(cut_off.get_ydata()) == [-0.2, 0.2]
-    lost = ["the mail is lost", "the picture is lost"]
-    assert [text.get_text() for text in ax.texts] == lost
-
-
-def test_losses_are_the_least_and_the_most_of_the_runs(timing_log, folder, ax):
+def test_losses_are_the_least_and_the_most_of_the_runs(timing_log, folder):
     runs = [{"mails_lost": lost, "thumbnails_lost": 1} for lost in [2, 1]]
     (folder / "losses.json").write_text(json.dumps({"lost": {"step4_huey": {"SIGKILL": runs}}}))
     losses = timing_log.losses()
     assert losses.loc["step4_huey", "SIGKILL"].tolist() == [1, 2, 1, 1]
-    timing_log.draw_losses(ax, losses["mails"])
-    assert [text.get_text() for text in ax.texts] == ["1-2"]
 
 
 def test_settings_are_those_that_the_run_was_recorded_with(timing_log, folder):
@@ -217,72 +197,15 @@ def test_settings_are_those_that_the_run_was_recorded_with(timing_log, folder):
     assert timing_log.recorded("run") == {"workers": 2}
 
 
-def test_every_piece_of_work_has_the_colour_of_the_page(timing_log):
-    events = {r["event"] for r in SIGN_UP} - {"sign-up"}
-    assert events == set(timing_log.COLOURS)
-    assert timing_log.COLOURS["fetch joke"] == "#cc79a7"
+def test_rows_are_saved_in_times_since_the_call_of_save(timing_log, log):
+    times = timing_log.saved_rows(log).loc["step4_huey"]
+    assert times.loc["save user"].tolist() == [0, 0.375]
+    assert times.loc["create profile"].tolist() == [0.125, 0.25]
 
 
-def test_lanes_show_every_piece_of_work_where_it_ran(timing_log, log, ax):
-    timing_log.draw_lanes(ax, log)
-    lanes = [label.get_text() for label in ax.get_yticklabels()]
-    assert lanes == ["request", "thread mail_0", "worker process, Thread-1"]
-    [resize] = [bar for bar in ax.patches if bar.get_width() == 5]
-    assert (resize.get_x(), round(resize.get_y() + resize.get_height() / 2)) == (2, 2)
-    assert [bar.get_width() for bar in ax.patches if bar.get_height() == 0.3] == [0.125]  # inner
-    assert "the page is back, 1.12 s" in [text.get_text() for text in ax.texts]
-
-
-def test_every_point_is_shown_beside_median_and_95th_percentile(timing_log, log, ax):
-    import pandas as pd
-
-    values = pd.Series([1.0, 2.0, 9.0])
-    timing_log.draw_points(ax, {"step 1": values})
-    [points] = ax.lines
-    assert list(points.get_xdata()) == [1, 2, 9]
-    assert ax.texts[0].get_text() == "median 2 s\np95 8.3 s"
-
-
-def test_stack_has_a_bar_for_each_piece_of_work(timing_log, log, ax):
-    timing_log.draw_stack(ax, timing_log.waited_for(log))
-    assert sum(bar.get_width() for bar in ax.patches) == 1.125
-    assert "1.12 s" in [text.get_text() for text in ax.texts]
-
-
-def test_rows_are_drawn_in_milliseconds_with_the_profile_inside_the_user(timing_log, log, ax):
-    timing_log.draw_rows_being_saved(ax, log)
-    bars = [(bar.get_x(), bar.get_width(), bar.get_height()) for bar in ax.patches]
-    assert bars == [(0, 375, 0.6), (125, 125, 0.3)]
-
-
-def test_long_legend_has_two_rows(timing_log, ax):
-    for number in range(9):
-        ax.plot([0, 1], label=str(number))
-    timing_log.draw_legend(ax)
-    [legend] = ax.figure.legends
-    assert (len(legend.get_texts()), legend._ncols) == (9, 5)
-
-
-def test_level_is_drawn_as_steps(timing_log, ax):
-    import pandas as pd
-
-    timing_log.draw_level(ax, pd.Series([1, 0], index=[0.0, 2.0]), color="black")
-    [line] = ax.lines
-    assert line.get_drawstyle() == "steps-post"
-
-
-def test_curves_show_points_medians_and_95th_percentiles(timing_log, ax):
-    import pandas as pd
-
-    rows = [
-        {"format": kind, "megapixels": megapixels, "seconds": megapixels * factor}
-        for kind, slower in [("jpeg", 1), ("png", 10)]
-        for megapixels in [1, 12]
-        for factor in [slower, 2 * slower, 9 * slower]
-    ]
-    timing_log.draw_curves(ax, pd.DataFrame(rows), "seconds")
-    medians, p95s, points = ax.lines[3:]
-    assert list(medians.get_ydata()) == [20, 240]
-    assert list(p95s.get_ydata()) == pytest.approx([83, 996])
-    assert list(points.get_ydata()) == [10, 20, 90, 120, 240, 1080]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["jpeg", "png"]
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0012, "1.2 ms"), (0.067, "67 ms"), (0.564, "0.56 s"), (5.67, "5.67 s"), (91.23, "91.2 s")],
+)
+def test_duration_is_said_in_three_digits_at_most(timing_log, seconds, words):
+    assert timing_log.duration(seconds) == words

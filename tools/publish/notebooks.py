@@ -21,6 +21,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+# A cell that only draws: JupyterLab folds its code, and MyST-NB does by the tag.
+FOLDED = {"jupyter": {"source_hidden": True}, "tags": ["hide-input"]}
 
 
 class NotebookError(Exception):
@@ -90,9 +92,11 @@ def tidy(notebook):
     """Return the text of a notebook's file, without what differs from one machine to another."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
-        for part in [cell, *cell.get("outputs", [])]:
-            if "metadata" in part:
-                part.metadata = nbformat.from_dict({})
+        folded = "hide-input" in cell.metadata.get("tags", [])
+        cell.metadata = nbformat.from_dict(FOLDED if folded else {})
+        for output in cell.get("outputs", []):
+            if "metadata" in output:
+                output.metadata = nbformat.from_dict({})
     return nbformat.writes(notebook) + "\n"
 
 

@@ -1,9 +1,9 @@
 """Write docs/SLIDES.md as one HTML file that needs no network, its pictures included.
 
 A line of three dashes ends a slide. What is quoted (>) is for the speaker. Beside what
-`workshop.py docs` knows, a comment shows a notebook's plot by its title:
+`workshop.py docs` knows, a comment shows a notebook's plot by its cell's id:
 
-    <!-- plot notebooks/01_sync_signup.ipynb The page comes back when everything is done -->
+    <!-- plot notebooks/01_sync_signup.ipynb wait -->
 """
 
 import json
@@ -18,7 +18,7 @@ from ..sites.catalogue import ROOT
 from ..sites.web import render
 from .docs import read, regenerated
 
-PLOT = re.compile(r"<!-- plot (\S+) (.+) -->")
+PLOT = re.compile(r"<!-- plot (\S+) (\S+) -->")
 PICTURE = re.compile(r"!\[(.*?)\]\((.+?)\)")
 LINK = re.compile(r"(?<!!)\[(.*?)\]\(.*?\)")  # leads nowhere from a file that is on its own
 COMMENT = re.compile(r"<!-- .*? -->\n")
@@ -27,7 +27,7 @@ COMMENT = re.compile(r"<!-- .*? -->\n")
 def page():
     """Return the slides as one HTML page, as bytes. Raises what docs does, and ValueError."""
     text = regenerated(read("docs/SLIDES.md"))
-    text = PLOT.sub(lambda match: f"![{match[2]}]({plot(*match.groups())})", text)
+    text = PLOT.sub(lambda match: plot(*match.groups()), text)
     text = PICTURE.sub(lambda match: f"![{match[1]}]({inlined(match[2])})", text)
     text = COMMENT.sub("", LINK.sub(r"\1", text))
     markdown = MarkdownIt().enable("table")
@@ -35,14 +35,16 @@ def page():
     return render("slides.html", {"slides": slides})
 
 
-def plot(path, title):
-    """Return the plot with this title as a data URL."""
+def plot(path, cell_id):
+    """Return the plot of a notebook's cell as Markdown, with its title as the alternative text."""
     for cell in json.loads(read(path))["cells"]:
-        if title in "".join(cell["source"]):
+        if cell["id"] == cell_id:
             for output in cell.get("outputs", []):
                 if "image/png" in output.get("data", {}):
-                    return "data:image/png;base64," + output["data"]["image/png"].strip()
-    raise ValueError(f"{path} has no plot {title!r}")
+                    title = "".join(output["data"]["text/plain"])
+                    png = output["data"]["image/png"].strip()
+                    return f"![{title}](data:image/png;base64,{png})"
+    raise ValueError(f"{path} has no plot {cell_id!r}")
 
 
 def inlined(path):

@@ -28,7 +28,7 @@ def rows(parts):
     yield (
         f"step 5's pages a second, {most} visitors at once ÷ password hashes a second",
         f"{median(crowd[most]['pages_per_second']) / hashing:.2f}",
-        len(crowd[most]["seconds"]),
+        len(crowd[most]["pages_per_second"]),  # bursts
     )
     few, many = (
         parts["growth"]["seconds"][size] for size in ["10 users, 10 jobs", "1000000 users"]
