@@ -124,7 +124,7 @@ def test_second_press_is_refused_and_the_race_goes_on(page, standins):
 
 
 def test_broken_mail_server_is_final_in_steps_1_to_3_and_the_others_recover(page, standins):
-    standins.control(mail_failure="5xx")
+    standins.control(mail_failure="4xx")
     page.post()
     race = page.race_when(lambda race: all("again" in lane["mail"] for lane in race["lanes"][3:]))
     assert race["lanes"][3]["state"] == race["lanes"][4]["state"] == "running"
@@ -318,7 +318,7 @@ def test_page_and_its_files_come_from_here_alone(page, sites):
 
 
 def test_race_ends_with_the_demo(sites, standins):
-    standins.control(mail_failure="5xx")
+    standins.control(mail_failure="4xx")
     stopping = Event()
     with ThreadPoolExecutor(16) as threads:
         races = Races(sites, standins, threads, stopping)

@@ -284,12 +284,20 @@ def test_inbox_keeps_the_latest_mails_only(standins, monkeypatch):
     assert [mail["subject"] for mail in standins.inbox] == ["mail 2", "mail 3", "mail 4"]
 
 
-@pytest.mark.parametrize(("failure", "code"), [("4xx", 451), ("5xx", 554), ("garbage", -1)])
+@pytest.mark.parametrize(("failure", "code"), [("4xx", 451), ("garbage", -1)])
 def test_mail_failure_is_the_reply_to_the_data(standins, failure, code):
     standins.control(mail_failure=failure)
     with pytest.raises(smtplib.SMTPDataError) as caught:
         send(standins)
     assert caught.value.smtp_code == code
+    assert standins.inbox == []
+
+
+def test_mail_failure_5xx_refuses_the_recipient(standins):
+    standins.control(mail_failure="5xx")
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as caught:
+        send(standins)
+    assert [code for code, _ in caught.value.recipients.values()] == [550]
     assert standins.inbox == []
 
 

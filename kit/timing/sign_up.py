@@ -3,6 +3,7 @@
 from .records import pieces_of_work
 
 SLOW_WORK = ["resize picture", "send mail"]  # with these two ended, a sign-up is done
+HOPELESS = ("RecipientRefused", "NoAddress")  # errors after which no step tries again
 
 
 def under_way(records):
@@ -68,9 +69,10 @@ class SignUp:
             return "done"
         if joke and (not mail or joke["start"] > mail["start"]):  # the mail follows at once
             return "abandoned" if self.killed_after(joke) else "running"
-        if self.state("send mail") == "failed" and len(self.mail_errors) < self.mail_tries:
-            return "retrying"
-        return self.state("send mail")
+        state, errors = self.state("send mail"), self.mail_errors
+        if state == "failed" and len(errors) < self.mail_tries:
+            return "failed" if errors[-1].startswith(HOPELESS) else "retrying"
+        return state
 
     @property
     def mail_errors(self):

@@ -42,7 +42,8 @@ MANY = [
        welcome_sent_at, welcome_error) SELECT id, '', '', '', '', '', now(), ''
        FROM accounts_user""",
     """INSERT INTO outbox_job (work, key, created_at, due_at, attempts, claimed_by, error)
-       SELECT 'welcome', '', now(), now() + CASE WHEN n <= 100 THEN interval '0' ELSE interval '5 min' END,
+       SELECT 'welcome', '', now(), now() + CASE WHEN n <= 100
+       THEN interval '0' ELSE interval '5 min' END,
        0, '', '' FROM generate_series(1, {jobs}) n""",
     "VACUUM ANALYZE",
     "CHECKPOINT",

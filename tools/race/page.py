@@ -30,7 +30,7 @@ FAILURE_WORDS = {
     None: "in order",
     "500": "answers 500",
     "4xx": "refuses for now",
-    "5xx": "refuses for good",
+    "5xx": "refuses the recipient",
     "reset": "cuts the connection",
     "hang": "never answers",
     "garbage": "talks nonsense",

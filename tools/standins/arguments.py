@@ -7,7 +7,7 @@ def control(parser):
     """Make the joke API or the mail server of the running stand-ins slow, failing or healthy."""
     parser.epilog = """examples:
   python workshop.py control                        what is set
-  python workshop.py control mail_failure=5xx       the mail server refuses every mail
+  python workshop.py control mail_failure=5xx       the mail server refuses every recipient
   python workshop.py control joke_delay=2           the joke API takes two seconds
   python workshop.py control mail_failure=null      the mail server is well again
 """

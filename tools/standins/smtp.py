@@ -49,10 +49,16 @@ def serve_smtp(standins, listener):
 
 
 class MailHandler:
-    """Decides on a mail once it is there in full, which is where a server takes or refuses it."""
+    """Refuses a recipient, or decides on a mail once it is there in full."""
 
     def __init__(self, standins):
         self.standins = standins
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.standins.settings["mail_failure"] == "5xx":
+            return "550 5.1.1 No such mailbox here"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
         # When the client leaves, aiosmtpd cancels this, and the mail is not delivered.
@@ -61,8 +67,6 @@ class MailHandler:
         match self.standins.settings["mail_failure"]:
             case "4xx":
                 return "451 4.3.0 Try again later"
-            case "5xx":
-                return "554 5.3.0 The mail server is out of order"
             case "garbage":
                 return GARBAGE
             case "reset":
