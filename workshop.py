@@ -15,7 +15,6 @@ COMMANDS = {
     "start": ("playground.start", ["workshop.txt"], "write step N (2 to 5) yourself: its tasks"),
     "check": ("playground.check", ["workshop.txt"], "check which tasks are done; --watch"),
     "hint": ("playground.hint", ["workshop.txt"], "help with the first task that is not done"),
-    "diff": ("playground.diff", ["workshop.txt"], "compare what you wrote with the solution"),
     "reset": ("playground.reset", ["workshop.txt"], "start the stage again, and keep a backup"),
     "test": (
         "test_all",

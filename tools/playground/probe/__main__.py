@@ -6,11 +6,15 @@ import os
 import sys
 import threading
 import time
+from functools import cache
 
 from .errors import described, frame_place
 
 gc.disable()  # while modules are imported, there is nothing to collect
-HANG_SECONDS = 3
+HANG_SECONDS = 3  # without going on, while the project starts
+EXPERIMENT_SECONDS = 12  # far longer than any takes
+END_SECONDS = 5
+VISITS = ("sign_up", "bug", "end")  # over HTTP
 BUSY_SECONDS = 2  # of the processor's time
 channel = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the project prints goes elsewhere
 os.dup2(2, 1)
@@ -68,47 +72,70 @@ def prepare():
     threading.Thread(target=watch_start, args=[is_ready], daemon=True, name="watch").start()
     django.setup()
     from django.conf import settings
-    from django.contrib.auth import get_user_model
+    from django.contrib.auth import get_user_model, models
     from django.core.management import call_command, get_commands
+    from django.db import connection
+    from django.db.models.signals import post_save
+
+    from .experiments import Experiments, profile_model
+    from .queues import Queues
+    from .watch import Watch
+
+    if not os.environ["IS_MIGRATED"]:
+        call_command("migrate", "--skip-checks", verbosity=0)  # checks would import the URLs
+        connection.close()  # so that the database is one file
+    if missing := models_without_migration():
+        raise NoMigration(f"a migration is missing for {missing}: `manage.py makemigrations`")
+    is_ready.set()
+    gc.enable()
+    ports = {int(os.environ["JOKE_PORT"]): "joke", int(os.environ["EMAIL_PORT"]): "mail"}
+    watch = Watch(ports, settings.MEDIA_ROOT)
+    facts = {
+        "has_consumer": "run_huey" in get_commands(),
+        "listens_to_user": post_save.has_listeners(get_user_model()),
+        "listens_to_profile": post_save.has_listeners(profile_model()[0]),
+        "listens_to_another_user": post_save.has_listeners(models.User),
+        "database": str(settings.DATABASES["default"]["NAME"]),
+    }
+    return Experiments(watch, Queues(watch), serve), facts
+
+
+@cache
+def serve():
+    """Serve the site, which imports its URLs and views; return its address."""
     from django.core.servers.basehttp import (
         ThreadedWSGIServer,
         WSGIRequestHandler,
         get_internal_wsgi_application,
     )
-    from django.db import connection
-    from django.db.models.signals import post_save
     from django.urls import get_resolver
 
-    from .beyond import Beyond
-    from .queues import Queues
-    from .watch import Watch
-
     get_resolver().url_patterns  # noqa: B018  imports the views, too
-    if not os.environ["IS_MIGRATED"]:
-        call_command("migrate", verbosity=0)
-        connection.close()  # so that the database is one file
-    if missing := models_without_migration():
-        raise NoMigration(f"a migration is missing for {missing}: `manage.py makemigrations`")
 
     class Handler(WSGIRequestHandler):
         def log_message(self, *args):
             pass
 
-    ports = {int(os.environ["JOKE_PORT"]): "joke", int(os.environ["EMAIL_PORT"]): "mail"}
     server = ThreadedWSGIServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True  # as runserver's
     server.set_app(get_internal_wsgi_application())
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="server").start()
-    is_ready.set()
-    gc.enable()
-    watch = Watch(ports, settings.MEDIA_ROOT)
-    queues = Queues(watch)
-    facts = {
-        "has_consumer": "run_huey" in get_commands(),
-        "has_receiver": post_save.has_listeners(get_user_model()),
-        "database": str(settings.DATABASES["default"]["NAME"]),
-    }
-    return Beyond(watch, f"http://127.0.0.1:{server.server_port}", queues), facts
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def alarm(seconds, text):
+    """Return a timer that ends the process, and says where in the learner's files it is by then."""
+
+    def end():
+        from .watch import stuck_place
+
+        answer({"broken": {"text": text, "place": stuck_place(), "traceback": ""}})
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.name, timer.daemon = "watch", True
+    timer.start()
+    return timer
 
 
 def main():
@@ -121,13 +148,24 @@ def main():
     answer(facts)
     for line in sys.stdin:
         asked = json.loads(line)
+        name = asked.pop("do")
+        if name in VISITS:
+            try:
+                serve()
+            except Exception as error:
+                answer({"broken": described(error)})
+                return 1
+        what = "a sign-up" if name in VISITS else "saving a user"
+        timer = alarm(EXPERIMENT_SECONDS, f"{what} waits here without end")
         try:
-            result = getattr(experiments, asked.pop("do"))(**asked)
+            result = getattr(experiments, name)(**asked)
         except Exception as error:
-            result = {"error": described(error), "left": []}
+            result = {"error": described(error), "left": [], "logged": []}
+        timer.cancel()
         answer(result)
-        if result.get("ends"):
-            break
+        if name == "end":
+            alarm(END_SECONDS, "a thread goes on here")
+            return 0
     return 0
 
 

@@ -6,10 +6,14 @@ from pathlib import Path
 # What an error does not say of its cause.
 ADVICE = {
     "'Migration' object has no": ". A receiver without `sender` is called for every model's rows,"
-    " here for Django's own.",
-    '"redis" python module not found': ". Huey takes Redis, unless `HUEY` in the settings names"
-    " another `huey_class`.",
+    " here for Django's own",
+    '"redis" python module not found': ". Huey uses Redis unless `HUEY` in the settings names"
+    " another `huey_class`",
+    "FOREIGN KEY constraint failed": ". A profile was written before its user: `pre_save` comes"
+    " before the row, `post_save` after it",
 }
+# The learner writes nothing in these, which are in the way of each piece of work.
+NOT_THEIRS = ("timing/", "kit/")
 
 
 def described(error):
@@ -24,7 +28,7 @@ def described(error):
 def text_of(error):
     if isinstance(error, SyntaxError):
         return error.msg
-    text = " ".join(str(error).split())[:300]
+    text = " ".join(str(error).split())[:300].rstrip(".")
     return f"{text}{next((advice for sign, advice in ADVICE.items() if sign in text), '')}"
 
 
@@ -51,5 +55,4 @@ def last_of_ours(places):
         path = Path(name)
         if path.is_relative_to(here) and path.name != "manage.py":
             found.append(f"{path.relative_to(here).as_posix()}, line {line}")
-    # The learner writes nothing in timing/, which is in the way of each piece of work.
-    return next((place for place in found if not place.startswith("timing/")), "".join(found[:1]))
+    return next((p for p in found if not p.startswith(NOT_THEIRS)), "".join(found[:1]))
