@@ -149,6 +149,7 @@ class Evidence:
 
     def ask(self, experiment, **options):
         """Return what happened in the experiment, with the `mails` that the user of it got."""
+        self.run()
         key = experiment, repr(options)
         if key not in self.results:
             self.workers.stop()  # or they would do its work

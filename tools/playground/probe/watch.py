@@ -18,7 +18,7 @@ from .errors import described, frame_place
 HELD = 1.5  # seconds that what leaves is held at most: far longer than a page takes
 THREAD_SECONDS = 2.0  # what a thread may take until it shows what it does
 WORK_SECONDS = 6.0  # what it may take to do it
-IDLE_SECONDS = 0.15  # after which a thread that has not moved, and awaits no answer, is idle
+IDLE_SECONDS = 0.1  # after which a thread that has not moved, and awaits no answer, is idle
 ANSWERS = ("socket.py", "/django/db/", "\\django\\db\\")  # where a thread awaits one
 
 

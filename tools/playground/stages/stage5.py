@@ -15,8 +15,8 @@ A new table needs a migration: `manage.py makemigrations` in the folder, with th
 """
 CLUE = (
     f"With a lease of {LEASE_SECONDS} s, a consumer that starts {OVER_SECONDS} s later must find"
-    " the job free. Does OUTBOX_LEASE_SECONDS come from the environment, and does a consumer look for"
-    " such rows when it starts?"
+    " the job free. Does OUTBOX_LEASE_SECONDS come from the environment, and does a consumer look"
+    " for such rows when it starts?"
 )
 
 
@@ -130,8 +130,8 @@ TASKS = [
         judge=wiped,
         after="row",
         hints=(
-            "The rows say what is unfinished, not the tasks. When a consumer starts, it looks for all"
-            " rows that are due, whether they ever had a task or not.",
+            "The rows say what is unfinished, not the tasks. When a consumer starts, it looks for"
+            " all rows that are due, whether they ever had a task or not.",
             f"{HUEY}/guide.html#periodic-tasks",
             "Job.objects.filter(due_at__lte=timezone.now())",
         ),
