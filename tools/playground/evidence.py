@@ -18,6 +18,7 @@ from ..manage import databases, known_database, schema_of
 from ..processes import StartError, kill, python_path
 from ..sites import Site, words
 from ..timings import TimingLog, pieces_of_work
+from .project import changed_files
 from .workers import ATTENTIVE, CountingStandins, Workers
 
 LIMIT = 60  # seconds, for what hangs and does not say so itself
@@ -52,7 +53,9 @@ class Evidence:
         self.standins.__enter__()
         var_dir = Path(self.temporary.name, "var")
         self.log = var_dir.with_name("probe.log")
+        self.their_files = changed_files(self.project)
         variables = {
+            "THEIR_FILES": "\n".join(self.their_files),
             "SIMULATED_RESIZE_SECONDS": 0,
             "JOKE_PORT": self.standins.http_port,
             "PYTHONPATH": python_path(ROOT),
@@ -209,12 +212,14 @@ class Evidence:
         for block in text.split("Traceback (most recent call last):\n")[1:]:
             files = re.findall(r'File "(.+?)", line (\d+)', block.partition("\n\n")[0])
             ours = [
-                f" ({Path(name).relative_to(self.project.folder).as_posix()}, line {line})"
-                for name, line in files
+                (Path(name).relative_to(self.project.folder).as_posix(), line)
+                for name, line in reversed(files)
                 if Path(name).is_relative_to(self.project.folder)
             ]
+            theirs = [place for place in ours if place[0] in self.their_files]
+            places = [f" ({file}, line {line})" for file, line in theirs or ours]
             if error := re.search(r"^\w[\w.]*(: .*)?$", block, re.M):
-                return f"{error[0].rstrip('.')}{''.join(ours[-1:])}"
+                return f"{error[0].rstrip('.')}{''.join(places[:1])}"
         return ""
 
     def play(self, scene):

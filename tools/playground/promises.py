@@ -73,7 +73,10 @@ def one_mail(seen):
     if message := raised(saved) or refused(signed_up):
         return message
     if not saved["mails"]:
-        return blamed("A saved user gets no mail", "only the view sends one.", saved)
+        guess = "only the view sends one, or a receiver when `login()` saves the user again."
+        if not signed_up["mails"]:
+            guess = "nobody sends one. What does the receiver ask for?"
+        return blamed("A saved user gets no mail", guess, saved)
     if (number := len(signed_up["mails"])) > 1:
         guess = (
             "does the view still send one, too, or a receiver when `login()` saves the user again?"

@@ -8,7 +8,7 @@ SLOW = ["joke", "mail"]
 
 def page(seen):
     result = seen.ask("sign_up", hold=SLOW)
-    if message := refused(result) or in_process(result):
+    if message := refused(result) or in_process(seen.commit()):
         return message
     waited = {departure["what"]: departure for departure in result["waited_for"]}
     if "mail" in waited:
