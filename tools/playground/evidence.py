@@ -23,6 +23,7 @@ from .workers import ATTENTIVE, CountingStandins, Workers
 
 LIMIT = 60  # seconds, for what hangs and does not say so itself
 WORK_SECONDS = 10  # what a consumer may take for a mail and a picture
+AFTER_ERROR_SECONDS = 2  # what it may take for the rest, once one task has failed
 MAIL_SECONDS = 5  # what a mail that has left may take until it is there
 QUICK = {"joke_delay": 0.02, "mail_delay": 0.02}
 
@@ -198,7 +199,8 @@ class Evidence:
             except StartError as error:
                 return {"problem": str(error)}
             result = self.try_out("sign_up", work=False) | {"problem": ""}
-            self.wait_for(lambda: self.is_done(result), WORK_SECONDS)
+            self.wait_for(lambda: self.is_done(result) or self.logged_by_consumers(), WORK_SECONDS)
+            self.wait_for(lambda: self.is_done(result), AFTER_ERROR_SECONDS)
             # A mail arrives before the worker has noted that it was sent.
             self.wait_for(lambda: self.has_ended(result), MAIL_SECONDS)
             self.site.kill()

@@ -86,14 +86,17 @@ def solutions(stage):
 def messages_of(solution):
     """Return what the checker says of each task of the solution's stage, "" for what is done."""
     messages = {}
-    with TemporaryDirectory(prefix="judge-", ignore_cleanup_errors=True) as folder:
-        with Evidence(solution.write(Path(folder).resolve())) as seen:
-            for task in TASKS[solution.stage]:
-                try:
-                    judge(task, seen, messages)
-                except Broken as error:
-                    return dict.fromkeys((t.name for t in TASKS[solution.stage]), str(error))
-    return messages
+    with (
+        TemporaryDirectory(prefix="judge-", ignore_cleanup_errors=True) as folder,
+        Evidence(solution.write(Path(folder).resolve())) as seen,
+    ):
+        for task in TASKS[solution.stage]:
+            try:
+                judge(task, seen, messages)
+            except Broken as error:  # the check ends here
+                messages[task.name] = str(error)
+                break
+    return dict.fromkeys((task.name for task in TASKS[solution.stage]), "not judged") | messages
 
 
 def timed(solution):
@@ -118,12 +121,14 @@ def main():
             seconds[solution.stage].append(took)
             kind = "wrong" if solution.fails else "right"
             verdict = "✗" if unexpected else "✓"
-            said = [f"{t}: {messages[t]}" for t in solution.fails] if not unexpected else unexpected
+            said = unexpected or [f"{task}: {messages[task]}" for task in solution.fails]
             print(f"{verdict} {solution.stage} {kind} {took:4.1f} s  {solution.name}", flush=True)
             for line in said:
                 print(f"      {line}")
     wrong = sum(bool(solution.fails) for solution in chosen)
-    print(f"\n{len(chosen) - wrong} right and {wrong} wrong solutions, {failed} judged unexpectedly.")
+    print(
+        f"\n{len(chosen) - wrong} right and {wrong} wrong solutions, {failed} judged unexpectedly."
+    )
     for stage, each in seconds.items():
         if each:
             print(f"Stage {stage}: median {statistics.median(each):.1f} s, n = {len(each)}")

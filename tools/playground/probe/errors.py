@@ -4,12 +4,13 @@ import os
 import traceback
 from pathlib import Path
 
+NO_REDIS = ". Huey uses Redis unless `HUEY` in the settings names another `huey_class`"
 # What an error does not say of its cause.
 ADVICE = {
     "'Migration' object has no": ". A receiver without `sender` is called for every model's rows,"
     " here for Django's own",
-    '"redis" python module not found': ". Huey uses Redis unless `HUEY` in the settings names"
-    " another `huey_class`",
+    '"redis" python module not found': NO_REDIS,
+    "localhost:6379": NO_REDIS,
     "FOREIGN KEY constraint failed": ". A profile was written before its user: `pre_save` comes"
     " before the row, `post_save` after it",
     "'functools.partial' object has no attribute '__qualname__'": ". Django 5.2 can't log a"

@@ -4,6 +4,7 @@ from ..project import NoProject
 from . import stage2, stage3, stage4, stage5
 
 TASKS = {2: stage2.TASKS, 3: stage3.TASKS, 4: stage4.TASKS, 5: stage5.TASKS}
+MINUTES = {2: 30, 3: 15, 4: 25, 5: 60}  # estimated, for a beginner
 # What to know before one begins: which tool, and what the checker expects of a name.
 BEFORE = {4: stage4.BEFORE, 5: stage5.BEFORE}
 

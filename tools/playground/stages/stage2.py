@@ -32,6 +32,18 @@ def failure(seen):
     return promises.harmless(seen) or promises.logged(seen)
 
 
+PROFILE = """
+# accounts/signals.py
+@receiver(post_save, sender=User)
+def create_profile(instance, created, raw, **kwargs): ...
+
+
+# accounts/apps.py
+class AccountsConfig(AppConfig):
+    name = "accounts"
+
+    def ready(self):
+        from . import signals"""
 TASKS = [
     Task(
         name="profile",
@@ -40,10 +52,9 @@ TASKS = [
         judge=promises.profile_with_user,
         hints=(
             "Django can notify your code after each save. Write a receiver in its own module, and"
-            " import that module at startup, in the `ready()` of a class in `accounts/apps.py`."
-            " Then nobody else makes the profile.",
+            " import that module at startup, in `ready()`. Then nobody else makes the profile.",
             f"{DJANGO}/topics/signals/#connecting-receiver-functions",
-            "@receiver(post_save, sender=User)",
+            PROFILE,
         ),
     ),
     Task(
