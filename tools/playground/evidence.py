@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from ..catalogue import ROOT
-from ..manage import databases, known_database, schema_of
 from ..processes import StartError, kill, python_path
 from ..sites import Site, words
 from ..timings import TimingLog, pieces_of_work
@@ -87,7 +86,6 @@ class Evidence:
             return
         self.stop()
         self.site.var_dir.mkdir(parents=True, exist_ok=True)
-        self.offer_database()
         with self.log.open("ab") as log:
             self.process = subprocess_of(self.project.folder, self.site.environment, log)
         self.lines = queue.Queue()
@@ -97,7 +95,6 @@ class Evidence:
             self.said = self.next_line(LIMIT)
         except Broken as error:
             raise Broken(f"It does not start: {error}", error.traceback) from None
-        self.keep_database()
         # First, while the URLs are not imported and no pool has threads: one that starts in the
         # transaction is seen by that.
         self.ask("rollback")
@@ -107,19 +104,6 @@ class Evidence:
     def commit(self):
         """Return what happened when a user was saved; in stage 3, the mail is held meanwhile."""
         return self.ask("commit", hold=["joke", "mail"] if self.project.stage == 3 else [])
-
-    def offer_database(self):
-        """Copy the database of an earlier check, if the project still has the same migrations."""
-        self.schema = schema_of(self.project.folder)
-        database = known_database(self.schema)
-        self.site.environment["IS_MIGRATED"] = "yes" if database else ""
-        if database:
-            (self.site.var_dir / "db.sqlite3").write_bytes(database)
-
-    def keep_database(self):
-        if self.schema not in databases:
-            with suppress(OSError):
-                databases[self.schema] = (self.site.var_dir / "db.sqlite3").read_bytes()
 
     def stop(self):
         if self.process:

@@ -56,27 +56,27 @@ class Workers:
         self.running, self.replacement = [], None
 
     def killed_and_wiped(self):
-        """Return who got a mail: one whose task was wiped, one whose worker was killed.
+        """Return who got a mail: one whose worker was killed, one whose task was wiped.
 
         "problem" is what a consumer said that did not start.
         """
-        wiped = self.seen.try_out("sign_up", work=False, wipe=True)
+        self.standins.control(mail_failure="hang")
         try:
-            first = self.start()
-            wiped["came"] = self.seen.wait_for(lambda: self.seen.is_done(wiped), BACK_SECONDS)
-            self.standins.control(mail_failure="hang")
-            arrived = self.standins.arrived
+            first, arrived = self.start(), self.standins.arrived
             killed = self.seen.try_out("sign_up", picture=False, work=False)
             began = self.seen.wait_for(lambda: self.standins.arrived > arrived, BEGIN_SECONDS)
             kill(first)
-            time.sleep(OVER_SECONDS)
+            over = time.monotonic() + OVER_SECONDS
+            wiped = self.seen.try_out("sign_up", work=False, wipe=True, forget=False)
             self.standins.control(mail_failure=None)
+            time.sleep(max(0, over - time.monotonic()))
             self.replacement = self.start(**SLOW)
         except StartError as error:
             return {"problem": str(error)}
         finally:
             self.standins.control(mail_failure=None)
-        killed["came"] = self.seen.wait_for(lambda: self.mails(killed), BACK_SECONDS)
+        self.seen.wait_for(lambda: self.mails(killed) and self.seen.is_done(wiped), BACK_SECONDS)
+        killed["came"], wiped["came"] = self.mails(killed), self.seen.is_done(wiped)
         return {"problem": "", "wiped": wiped, "killed": killed, "began": began}
 
     def woken(self):

@@ -1,21 +1,18 @@
-"""Serve the learner's project, and try what is asked for: a JSON object a line, in and out."""
+"""Try in the learner's project what is asked for: a JSON object a line, in and out."""
 
 import gc
 import json
 import os
 import sys
 import threading
-import time
 from functools import cache
 
-from .errors import described, frame_place
+from .errors import described, stuck_place
 
 gc.disable()  # while modules are imported, there is nothing to collect
-HANG_SECONDS = 3  # without going on, while the project starts
-EXPERIMENT_SECONDS = 12  # far longer than any takes
+LIMIT = 12  # seconds: far longer than a start or an experiment takes
 END_SECONDS = 5
 VISITS = ("sign_up", "bug", "end")  # over HTTP
-BUSY_SECONDS = 2  # of the processor's time
 channel = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the project prints goes elsewhere
 os.dup2(2, 1)
 
@@ -24,69 +21,43 @@ def answer(result):
     print(json.dumps(result), file=channel, flush=True)
 
 
-def watch_start(is_ready):
-    """End the process when it stays in one file of the project's, as a server that hangs does.
+def alarm(seconds, text):
+    """Return a timer that ends the process, and says where in the learner's files it is by then."""
 
-    It waits there, and uses no processor, or it uses far more of it than any import does.
-    """
-    file = None
-    while not is_ready.wait(0.5):
-        place = frame_place(sys._current_frames()[threading.main_thread().ident])
-        if place.partition(",")[0] != file:
-            file, since, used = place.partition(",")[0], time.monotonic(), time.process_time()
-        seconds, busy = time.monotonic() - since, time.process_time() - used
-        if place and seconds > HANG_SECONDS and not 0.01 * seconds < busy < BUSY_SECONDS:
-            error = {"text": "has not gone on from here for seconds.", "place": place}
-            answer({"broken": error | {"traceback": ""}})
-            os._exit(1)
+    def end():
+        answer({"broken": {"text": text, "place": stuck_place(), "traceback": ""}})
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.name, timer.daemon = "watch", True
+    timer.start()
+    return timer
 
 
 class NoMigration(Exception):
     """The models have changed, and the database has not."""
 
 
-def models_without_migration():
-    """Return the names of the apps with a table or a column that no migration makes."""
-    from django.apps import apps
-    from django.db.migrations.autodetector import MigrationAutodetector
-    from django.db.migrations.loader import MigrationLoader
-    from django.db.migrations.operations import AddField, CreateModel
-    from django.db.migrations.state import ProjectState
-
-    loader = MigrationLoader(None)
-    state = ProjectState.from_apps(apps)
-    changes = MigrationAutodetector(loader.project_state(), state).changes(graph=loader.graph)
-    return " and ".join(
-        app
-        for app, migrations in sorted(changes.items())
-        if any(isinstance(o, (CreateModel, AddField)) for m in migrations for o in m.operations)
-    )
-
-
 def prepare():
     """Return the experiments, and facts about the project; raises what the project raises."""
     import django
-    import requests  # noqa: F401  before the clock of the project's own start
 
-    is_ready = threading.Event()
-    threading.Thread(target=watch_start, args=[is_ready], daemon=True, name="watch").start()
     django.setup()
     from django.conf import settings
     from django.contrib.auth import get_user_model, models
     from django.core.management import call_command, get_commands
-    from django.db import connection
     from django.db.models.signals import post_save
 
     from .experiments import Experiments, profile_model
     from .queues import Queues
     from .watch import Watch
 
-    if not os.environ["IS_MIGRATED"]:
-        call_command("migrate", "--skip-checks", verbosity=0)  # checks would import the URLs
-        connection.close()  # so that the database is one file
-    if missing := models_without_migration():
-        raise NoMigration(f"a migration is missing for {missing}: `manage.py makemigrations`")
-    is_ready.set()
+    quietly = {"skip_checks": True, "verbosity": 0}  # checks would import the URLs
+    call_command("migrate", **quietly)
+    try:
+        call_command("makemigrations", check_changes=True, dry_run=True, **quietly)
+    except SystemExit:
+        raise NoMigration("a migration is missing: `manage.py makemigrations`") from None
     gc.enable()
     ports = {int(os.environ["JOKE_PORT"]): "joke", int(os.environ["EMAIL_PORT"]): "mail"}
     watch = Watch(ports, settings.MEDIA_ROOT)
@@ -123,28 +94,15 @@ def serve():
     return f"http://127.0.0.1:{server.server_port}"
 
 
-def alarm(seconds, text):
-    """Return a timer that ends the process, and says where in the learner's files it is by then."""
-
-    def end():
-        from .watch import stuck_place
-
-        answer({"broken": {"text": text, "place": stuck_place(), "traceback": ""}})
-        os._exit(1)
-
-    timer = threading.Timer(seconds, end)
-    timer.name, timer.daemon = "watch", True
-    timer.start()
-    return timer
-
-
 def main():
+    timer = alarm(LIMIT, "has not gone on from here for seconds")
     try:
         experiments, facts = prepare()
     except BaseException as error:  # huey.contrib.djhuey ends the process without its settings
         sys.stdout.flush()
         answer({"broken": described(error), "ends": isinstance(error, SystemExit)})
         return 1
+    timer.cancel()
     answer(facts)
     for line in sys.stdin:
         asked = json.loads(line)
@@ -156,7 +114,7 @@ def main():
                 answer({"broken": described(error)})
                 return 1
         what = "a sign-up" if name in VISITS else "saving a user"
-        timer = alarm(EXPERIMENT_SECONDS, f"{what} waits here without end")
+        timer = alarm(LIMIT, f"{what} waits here without end")
         try:
             result = getattr(experiments, name)(**asked)
         except Exception as error:

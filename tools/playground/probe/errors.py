@@ -1,6 +1,8 @@
 """An error in a learner's words: what, in which of their files, in which line."""
 
 import os
+import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -47,9 +49,12 @@ def place_of(error):
     return ""
 
 
-def frame_place(frame):
-    """Return the place in this folder where a running frame is, or ""."""
-    return last_of_ours([(f.filename, f.lineno) for f in traceback.extract_stack(frame)])
+def stuck_place():
+    """Return where in the learner's files the process is, or "": in the main thread, or another."""
+    main, frames = threading.main_thread().ident, sys._current_frames()
+    stacks = [traceback.extract_stack(frames[ident]) for ident in sorted(frames, key=main.__ne__)]
+    places = (last_of_ours([(f.filename, f.lineno) for f in stack]) for stack in stacks)
+    return next(filter(None, places), "")
 
 
 def last_of_ours(places):

@@ -91,10 +91,8 @@ class Experiments:
             before = self.rows()
             with suppress(Rollback), transaction.atomic():
                 user.save()
-                left = len(self.left())
                 result["has_profile"] = profile_of(user) is not None
                 self.watch.let_threads_show()
-                result["left_after_save"] = self.left()[left:]  # so a thread's
                 result["rows_inside"] = self.job_tables = self.new_rows(before)
                 raise Rollback
             self.watch.let_threads_show()
@@ -179,14 +177,15 @@ class Experiments:
             self.watch.bug = ""
         return result | {"bug": self.watch.bug_was, "open_connections": self.open_connections()}
 
-    def sign_up(self, hold=(), picture=True, work=True, wipe=False):
+    def sign_up(self, hold=(), picture=True, work=True, wipe=False, forget=True):
         """Sign a visitor up over HTTP; what leaves is held until the page is back.
 
         `work`: do what is queued, and wait for threads. `wipe`: empty the queue afterwards.
+        `forget`: first delete the jobs of earlier experiments.
         """
         user = new_user()
         visitor = Visitor(self.serve(), user.username)
-        with self.trying(user) as result, self.watch.holding(hold):
+        with self.trying(user, forget=forget) as result, self.watch.holding(hold):
             with ThreadPoolExecutor(1, "watch") as threads:
                 answer = threads.submit(visitor.sign_up, small_picture() if picture else None)
                 result["status"] = answer.result().status_code
@@ -249,10 +248,11 @@ class Experiments:
     # Helpers
 
     @contextmanager
-    def trying(self, user, row=None):
+    def trying(self, user, row=None, forget=True):
         """Collect what happens in the block: what leaves, and the errors that come out of it."""
         self.queues.clear()
-        self.forget_jobs()
+        if forget:
+            self.forget_jobs()
         self.watch.begin(row or row_of(user))
         self.watch.forget_errors()
         result = {"username": user.username, "email": user.email, "error": None}

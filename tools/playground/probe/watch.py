@@ -13,7 +13,7 @@ from django.core.mail import EmailMessage
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from .errors import described, frame_place
+from .errors import described
 
 HELD = 1.5  # seconds that what leaves is held at most: far longer than a page takes
 THREAD_SECONDS = 2.0  # what a thread may take until it shows what it does
@@ -237,12 +237,3 @@ def is_of_a_request(thread):
 def is_elsewhere():
     thread = threading.current_thread()
     return thread is not threading.main_thread() and not is_of_a_request(thread)
-
-
-def stuck_place():
-    """Return where in the learner's files the process is, or ""."""
-    main = threading.main_thread()
-    threads = sorted(threading.enumerate(), key=lambda t: (t is not main, not is_of_a_request(t)))
-    frames = sys._current_frames()
-    places = (frame_place(frames.get(thread.ident)) for thread in threads)
-    return next(filter(None, places), "")

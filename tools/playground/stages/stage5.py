@@ -21,7 +21,7 @@ CLUE = (
 
 
 def row(seen):
-    tried, saved, pictured = seen.ask("rollback"), seen.ask("commit"), seen.ask("picture")
+    tried, saved, pictured = seen.ask("rollback"), seen.commit(), seen.ask("picture")
     if message := raised(tried, saved, pictured):
         return message
     if not tried["rows_inside"]:
