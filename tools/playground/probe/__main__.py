@@ -5,13 +5,14 @@ import json
 import os
 import sys
 import threading
+import time
 from functools import cache
 
 from .errors import described, stuck_place
 
 gc.disable()  # while modules are imported, there is nothing to collect
-LIMIT = 12  # seconds: far longer than a start or an experiment takes
-END_SECONDS = 5
+STUCK_SECONDS = 6  # in one file: far longer than any import or sign-up takes
+END_SECONDS = 4
 VISITS = ("sign_up", "bug", "end")  # over HTTP
 channel = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the project prints goes elsewhere
 os.dup2(2, 1)
@@ -21,17 +22,25 @@ def answer(result):
     print(json.dumps(result), file=channel, flush=True)
 
 
-def alarm(seconds, text):
-    """Return a timer that ends the process, and says where in the learner's files it is by then."""
+def alarm(text, seconds=STUCK_SECONDS, everywhere=False):
+    """End the process when it stays in one file of the learner's, and say where.
 
-    def end():
-        answer({"broken": {"text": text, "place": stuck_place(), "traceback": ""}})
-        os._exit(1)
+    Returns the event that stops this. `everywhere`: in any thread, an idle one, too.
+    """
+    is_over = threading.Event()
 
-    timer = threading.Timer(seconds, end)
-    timer.name, timer.daemon = "watch", True
-    timer.start()
-    return timer
+    def watch():
+        file, since = "", time.monotonic()
+        while not is_over.wait(0.2):
+            place = stuck_place(everywhere)
+            if not place or place.partition(",")[0] != file:
+                file, since = place.partition(",")[0], time.monotonic()
+            elif time.monotonic() - since > seconds:
+                answer({"broken": {"text": text, "place": place, "traceback": ""}})
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="watch").start()
+    return is_over
 
 
 class NoMigration(Exception):
@@ -95,14 +104,14 @@ def serve():
 
 
 def main():
-    timer = alarm(LIMIT, "has not gone on from here for seconds")
+    is_over = alarm("has not gone on from here for seconds")
     try:
         experiments, facts = prepare()
     except BaseException as error:  # huey.contrib.djhuey ends the process without its settings
         sys.stdout.flush()
         answer({"broken": described(error), "ends": isinstance(error, SystemExit)})
         return 1
-    timer.cancel()
+    is_over.set()
     answer(facts)
     for line in sys.stdin:
         asked = json.loads(line)
@@ -114,15 +123,15 @@ def main():
                 answer({"broken": described(error)})
                 return 1
         what = "a sign-up" if name in VISITS else "saving a user"
-        timer = alarm(LIMIT, f"{what} waits here without end")
+        is_over = alarm(f"{what} waits here without end")
         try:
             result = getattr(experiments, name)(**asked)
         except Exception as error:
             result = {"error": described(error), "left": [], "logged": []}
-        timer.cancel()
+        is_over.set()
         answer(result)
         if name == "end":
-            alarm(END_SECONDS, "a thread goes on here")
+            alarm("a thread goes on here", END_SECONDS, everywhere=True)
             return 0
     return 0
 

@@ -49,12 +49,15 @@ def place_of(error):
     return ""
 
 
-def stuck_place():
-    """Return where in the learner's files the process is, or "": in the main thread, or another."""
-    main, frames = threading.main_thread().ident, sys._current_frames()
-    stacks = [traceback.extract_stack(frames[ident]) for ident in sorted(frames, key=main.__ne__)]
-    places = (last_of_ours([(f.filename, f.lineno) for f in stack]) for stack in stacks)
-    return next(filter(None, places), "")
+def stuck_place(everywhere):
+    """Return where in the learner's files the main thread is, a request's or any other, or ""."""
+    main, frames = threading.main_thread(), sys._current_frames()
+    for thread in sorted(threading.enumerate(), key=lambda t: t is not main):
+        if everywhere or thread is main or "process_request_thread" in thread.name:
+            stack = traceback.extract_stack(frames.get(thread.ident))
+            if place := last_of_ours([(f.filename, f.lineno) for f in stack]):
+                return place
+    return ""
 
 
 def last_of_ours(places):
