@@ -40,7 +40,7 @@ def nothing_before_commit(seen):
 def mail_after_commit(seen):
     tried, saved = seen.ask("rollback"), seen.commit()
     early = kinds(tried["left"]) | kinds(saved["left_inside"]) | too_early(saved["left"])
-    if any(d["elsewhere"] for d in tried["left"] + saved["left_inside"] if d["what"] == "mail"):
+    if early & {"joke", "mail"} and tried["left_by_threads"]:
         return (
             "A thread had the mail before the commit: it doesn't see the user's row, and a rollback"
             " can't recall the mail."

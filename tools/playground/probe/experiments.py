@@ -91,8 +91,10 @@ class Experiments:
             before = self.rows()
             with suppress(Rollback), transaction.atomic():
                 user.save()
+                left = len(self.left())
                 result["has_profile"] = profile_of(user) is not None
                 self.watch.let_threads_show()
+                result["left_by_threads"] = self.left()[left:]
                 result["rows_inside"] = self.job_tables = self.new_rows(before)
                 raise Rollback
             self.watch.let_threads_show()
