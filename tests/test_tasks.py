@@ -50,7 +50,7 @@ def messages(seen, stage):
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_step_fails_the_next_stage_and_passes_its_own(step):
-    with Evidence(Project(step.folder, step.number)) as seen:
+    with Evidence(Project(step.folder, max(step.number, 2))) as seen:
         said = messages(seen, step.number + 1)
         expected = AT_THE_START.get(step.number + 1, {})
         assert {name: said[name] for name in expected} == expected

@@ -11,9 +11,7 @@ from ..processes import StartError, kill
 from ..standins import Standins
 
 LEASE_SECONDS = 1
-OVER_SECONDS = (
-    1.5  # after which such a lease is over, and a consumer starts that finds the job free
-)
+OVER_SECONDS = 1.5  # when such a lease is over, and the next consumer starts
 BACK_SECONDS = 10  # what work may take to come back then
 BEGIN_SECONDS = 10  # what a worker may take to begin
 WRITE_SECONDS = 1  # what a worker that woke up may take to write what it should not

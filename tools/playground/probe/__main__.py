@@ -116,14 +116,14 @@ def main():
     for line in sys.stdin:
         asked = json.loads(line)
         name = asked.pop("do")
+        what = "a sign-up" if name in VISITS else "saving a user"
+        is_over = alarm(f"{what} waits here without end")
         if name in VISITS:
             try:
                 serve()
             except Exception as error:
                 answer({"broken": described(error)})
                 return 1
-        what = "a sign-up" if name in VISITS else "saving a user"
-        is_over = alarm(f"{what} waits here without end")
         try:
             result = getattr(experiments, name)(**asked)
         except Exception as error:

@@ -196,7 +196,7 @@ class Watch:
 
         def record(*args, **kwargs):
             made = make_record(*args, **kwargs)
-            if made.levelno >= logging.WARNING and not made.name.startswith("timing"):
+            if made.levelno >= logging.WARNING and "timing" not in made.name:
                 with suppress(Exception):
                     self.note_record(made)
             return made
