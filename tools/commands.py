@@ -20,7 +20,6 @@ ATTENDEE = {
     "start": Command("playground", "start", STEPS, "write step N (2 to 5) yourself: its tasks"),
     "check": Command("playground", "check", STEPS, "check which tasks are done; --watch"),
     "hint": Command("playground", "hint", STEPS, "help with the first task that is not done"),
-    "diff": Command("playground", "diff", STEPS, "compare what you wrote with the solution"),
     "reset": Command("playground", "reset", STEPS, "start the stage again, and keep a backup"),
     "control": Command("standins", "control", STEPS, "make the stand-ins slow, failing or healthy"),
     "notebooks": Command(

@@ -1,4 +1,4 @@
-"""The arguments of start, check, hint, diff and reset. Standard library only."""
+"""The arguments of start, check, hint and reset. Standard library only."""
 
 from ..arguments import add_url
 from .project import stages
@@ -8,14 +8,13 @@ def start(parser):
     """Copy the step before stage N into a folder, and say what its tasks are."""
     parser.add_argument("stage", type=int, choices=stages(), help="the step to be reached")
     parser.add_argument("folder", nargs="?", help="where to (playground)")
-    parser.add_argument("--keep", action="store_true", help="put what is there aside first")
+    parser.add_argument("--keep", action="store_true", help="back up the existing folder first")
 
 
 def check(parser):
     """Check what a project does against the tasks of its stage."""
     add_project(parser)
     parser.add_argument("--task", metavar="NAME", help="check this one alone")
-    parser.add_argument("--tasks", action="store_true", help="list the tasks, and check nothing")
     parser.add_argument("--watch", action="store_true", help="check again after each save")
     parser.add_argument("--traceback", action="store_true", help="show the errors' tracebacks")
 
@@ -24,11 +23,6 @@ def hint(parser):
     """Give the next hint for the first task that is not done."""
     add_project(parser)
     parser.add_argument("--task", metavar="NAME", help="for this one")
-
-
-def diff(parser):
-    """Show what differs between a project and its stage's solution, comments and tests aside."""
-    add_project(parser)
 
 
 def reset(parser):

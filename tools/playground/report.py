@@ -5,7 +5,7 @@ import textwrap
 import time
 
 from ..sites.catalogue import STEPS
-from .lanes import beside_the_solution
+from .project import shown
 
 MARKS = {True: "✓", False: "✗"}
 
@@ -35,9 +35,7 @@ class Report:
         )
 
     def end(self, seen, messages):
-        """Print the drawing of a sign-up, if there was one, and how much is done."""
-        for line in beside_the_solution(self.project, seen.lanes()):
-            print(line)
+        """Print how much is done, and what comes next."""
         if self.with_tracebacks:
             print("\n".join(["", *seen.tracebacks]) if seen.tracebacks else "\nNo traceback.")
         open_tasks = [name for name, message in messages.items() if message]
@@ -54,15 +52,15 @@ class Report:
             print(self.what_next(), flush=True)
 
     def what_next(self):
-        """Return the commands for somebody who has done all tasks of the stage."""
-        stage = self.project.stage
-        after = f"`python workshop.py start {stage + 1}` goes on."
+        """Return what somebody does who has done all tasks of the stage."""
+        stage, theirs = self.project.stage, self.project.solution.name
+        compare = f"`git diff --no-index {shown(self.project.folder)} {theirs}` compares."
         if stage == STEPS[-1].number:
-            after = "`python workshop.py check --tasks` lists five tasks more."
-        return f"`python workshop.py diff` compares it with {self.project.solution.name}. {after}"
+            return compare
+        return f"{compare} `python workshop.py start {stage + 1}` goes on."
 
     def broken(self, error):
-        print(f"✗ It does not start: {error}", flush=True)
+        print(f"✗ {str(error).rstrip('.')}.", flush=True)
         if self.with_tracebacks:
             print(error.traceback)
         elif error.traceback:

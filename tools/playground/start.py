@@ -15,7 +15,7 @@ from .project import (
     shown,
 )
 from .report import Report
-from .stages import BEFORE, TASKS
+from .stages import BEFORE, MINUTES, TASKS
 
 
 def main(arguments=None):
@@ -58,7 +58,8 @@ def make_room(folder, options):
 def welcome(project):
     where, name = project.origin, shown(project.folder)
     name = f'"{name}"' if " " in name else name
-    print(f"{name} is a copy of {where.name}. Change it until all of this holds:\n")
+    print(f"{name} is a copy of {where.name}. Change it until all of this holds.")
+    print(f"A beginner needs some {MINUTES[project.stage]} minutes, by our estimate.\n")
     Report(project).list(TASKS[project.stage])
     if project.stage in BEFORE:
         print(f"\n{BEFORE[project.stage]}")

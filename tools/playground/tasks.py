@@ -28,7 +28,7 @@ class Task:
 
 
 def kinds(departures):
-    """Return what has left: a set of "joke", "mail", "picture" and "queue"."""
+    """Return what has left: a set of "joke", "mail", "picture", "queue" and "process"."""
     return {departure["what"] for departure in departures}
 
 
@@ -37,14 +37,29 @@ def too_early(departures):
     return kinds(d for d in departures if not d["committed"])
 
 
+def count(departures, what):
+    return sum(departure["what"] == what for departure in departures)
+
+
 def raised(*results):
     """Return what to say of the first error that came out of an experiment, or ""."""
     for result in results:
-        if error := result["error"]:
-            place = f" ({error['place']})" if error["place"] else ""
+        if result["error"]:
             what = "The sign-up" if "status" in result else "Saving a user"
-            return f"{what} raised {error['text']}{place}."
+            return f"{what} raised {shown(result['error'])}."
     return ""
+
+
+def blamed(fact, guess, *results):
+    """Return the fact with its cause: an error that was logged meanwhile, or else the guess."""
+    for result in results:
+        if result["logged"]:
+            return f"{fact}. The log says: {shown(result['logged'][0])}."
+    return f"{fact}: {guess}"
+
+
+def shown(error):
+    return error["text"] + (f" ({error['place']})" if error["place"] else "")
 
 
 def first(*messages):

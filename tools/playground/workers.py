@@ -1,6 +1,7 @@
 """What becomes of work whose worker is killed, whose queue is wiped, or whose worker is stopped."""
 
 import sqlite3
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from ..sites.processes import StartError, kill
 from ..standins.standins import Standins
 
 LEASE_SECONDS = 1
-BACK_SECONDS = 10  # what work may take to come back: leases and pauses are about a second
+OVER_SECONDS = 1.5  # when such a lease is over, and the next consumer starts
+BACK_SECONDS = 10  # what work may take to come back then
 BEGIN_SECONDS = 10  # what a worker may take to begin
 WRITE_SECONDS = 1  # what a worker that woke up may take to write what it should not
 # A worker looks for tasks every 0.1 s, as Huey's does at first: by default it soon waits for 10 s.
@@ -49,29 +51,30 @@ class Workers:
         for process in self.running:
             with suppress(psutil.NoSuchProcess):
                 kill(process)
+        self.running, self.replacement = [], None
 
     def killed_and_wiped(self):
-        """Return who got a mail: one whose task was wiped, one whose worker was killed.
+        """Return who got a mail: one whose worker was killed, one whose task was wiped.
 
         "problem" is what a consumer said that did not start.
         """
-        wiped = self.seen.try_out("sign_up", settle=False, wipe=True, forget=True)
+        self.standins.control(mail_failure="hang")
         try:
-            first = self.start()
-            self.seen.results["sign_up", "wiped"] = wiped  # to be drawn
-            wiped["came"] = self.seen.wait_for(lambda: self.seen.is_done(wiped), BACK_SECONDS)
-            self.standins.control(mail_failure="hang")
-            arrived = self.standins.arrived
-            killed = self.seen.try_out("sign_up", picture=False, settle=False)
+            first, arrived = self.start(), self.standins.arrived
+            killed = self.seen.try_out("sign_up", picture=False, work=False)
             began = self.seen.wait_for(lambda: self.standins.arrived > arrived, BEGIN_SECONDS)
             kill(first)
+            over = time.monotonic() + OVER_SECONDS
+            wiped = self.seen.try_out("sign_up", work=False, wipe=True, forget=False)
             self.standins.control(mail_failure=None)
+            time.sleep(max(0, over - time.monotonic()))
             self.replacement = self.start(**SLOW)
         except StartError as error:
             return {"problem": str(error)}
         finally:
             self.standins.control(mail_failure=None)
-        killed["came"] = self.seen.wait_for(lambda: self.mails(killed), BACK_SECONDS)
+        self.seen.wait_for(lambda: self.mails(killed) and self.seen.is_done(wiped), BACK_SECONDS)
+        killed["came"], wiped["came"] = self.mails(killed), self.seen.is_done(wiped)
         return {"problem": "", "wiped": wiped, "killed": killed, "began": began}
 
     def woken(self):
@@ -84,10 +87,11 @@ class Workers:
         try:
             arrived = self.standins.arrived
             first = self.replacement or self.start(**SLOW)
-            user = self.seen.try_out("sign_up", settle=False, forget=True)
+            user = self.seen.try_out("sign_up", work=False)
             if not self.are_at_work(user, arrived, 1):
                 return {"problem": "", "began": False}
             first.suspend()
+            time.sleep(OVER_SECONDS)
             second = self.start(**SLOW, OUTBOX_LEASE_SECONDS="60")
             took_over = self.are_at_work(user, arrived, 2)
             second.suspend()

@@ -1,4 +1,4 @@
-"""Serve the learner's project, and try what is asked for: a JSON object a line, in and out."""
+"""Try in the learner's project what is asked for: a JSON object a line, in and out."""
 
 import gc
 import json
@@ -6,12 +6,14 @@ import os
 import sys
 import threading
 import time
+from functools import cache
 
-from .errors import described, frame_place
+from .errors import described, stuck_place
 
 gc.disable()  # while modules are imported, there is nothing to collect
-HANG_SECONDS = 3
-BUSY_SECONDS = 2  # of the processor's time
+STUCK_SECONDS = 6  # in one file: far longer than any import or sign-up takes
+END_SECONDS = 4
+VISITS = ("sign_up", "bug", "end")  # over HTTP
 channel = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the project prints goes elsewhere
 os.dup2(2, 1)
 
@@ -20,114 +22,117 @@ def answer(result):
     print(json.dumps(result), file=channel, flush=True)
 
 
-def watch_start(is_ready):
-    """End the process when it stays in one file of the project's, as a server that hangs does.
+def alarm(text, seconds=STUCK_SECONDS, everywhere=False):
+    """End the process when it stays in one file of the learner's, and say where.
 
-    It waits there, and uses no processor, or it uses far more of it than any import does.
+    Returns the event that stops this. `everywhere`: in any thread, an idle one, too.
     """
-    file = None
-    while not is_ready.wait(0.5):
-        place = frame_place(sys._current_frames()[threading.main_thread().ident])
-        if place.partition(",")[0] != file:
-            file, since, used = place.partition(",")[0], time.monotonic(), time.process_time()
-        seconds, busy = time.monotonic() - since, time.process_time() - used
-        if place and seconds > HANG_SECONDS and not 0.01 * seconds < busy < BUSY_SECONDS:
-            error = {"text": "has not gone on from here for seconds.", "place": place}
-            answer({"broken": error | {"traceback": ""}})
-            os._exit(1)
+    is_over = threading.Event()
+
+    def watch():
+        file, since = "", time.monotonic()
+        while not is_over.wait(0.2):
+            place = stuck_place(everywhere)
+            if not place or place.partition(",")[0] != file:
+                file, since = place.partition(",")[0], time.monotonic()
+            elif time.monotonic() - since > seconds:
+                answer({"broken": {"text": text, "place": place, "traceback": ""}})
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="watch").start()
+    return is_over
 
 
 class NoMigration(Exception):
     """The models have changed, and the database has not."""
 
 
-def models_without_migration():
-    """Return the names of the apps with a table or a column that no migration makes."""
-    from django.apps import apps
-    from django.db.migrations.autodetector import MigrationAutodetector
-    from django.db.migrations.loader import MigrationLoader
-    from django.db.migrations.operations import AddField, CreateModel
-    from django.db.migrations.state import ProjectState
-
-    loader = MigrationLoader(None)
-    state = ProjectState.from_apps(apps)
-    changes = MigrationAutodetector(loader.project_state(), state).changes(graph=loader.graph)
-    return " and ".join(
-        app
-        for app, migrations in sorted(changes.items())
-        if any(isinstance(o, (CreateModel, AddField)) for m in migrations for o in m.operations)
-    )
-
-
 def prepare():
     """Return the experiments, and facts about the project; raises what the project raises."""
     import django
-    import requests  # noqa: F401  before the clock of the project's own start
 
-    is_ready = threading.Event()
-    threading.Thread(target=watch_start, args=[is_ready], daemon=True, name="watch").start()
     django.setup()
     from django.conf import settings
-    from django.contrib.auth import get_user_model
+    from django.contrib.auth import get_user_model, models
     from django.core.management import call_command, get_commands
+    from django.db.models.signals import post_save
+
+    from .experiments import Experiments, profile_model
+    from .queues import Queues
+    from .watch import Watch
+
+    quietly = {"skip_checks": True, "verbosity": 0}  # checks would import the URLs
+    call_command("migrate", **quietly)
+    try:
+        call_command("makemigrations", check_changes=True, dry_run=True, **quietly)
+    except SystemExit:
+        raise NoMigration("a migration is missing: `manage.py makemigrations`") from None
+    gc.enable()
+    ports = {int(os.environ["JOKE_PORT"]): "joke", int(os.environ["EMAIL_PORT"]): "mail"}
+    watch = Watch(ports, settings.MEDIA_ROOT)
+    facts = {
+        "has_consumer": "run_huey" in get_commands(),
+        "listens_to_user": post_save.has_listeners(get_user_model()),
+        "listens_to_profile": post_save.has_listeners(profile_model()[0]),
+        "listens_to_another_user": post_save.has_listeners(models.User),
+        "database": str(settings.DATABASES["default"]["NAME"]),
+    }
+    return Experiments(watch, Queues(watch), serve), facts
+
+
+@cache
+def serve():
+    """Serve the site, which imports its URLs and views; return its address."""
     from django.core.servers.basehttp import (
         ThreadedWSGIServer,
         WSGIRequestHandler,
         get_internal_wsgi_application,
     )
-    from django.db import connection
-    from django.db.models.signals import post_save
     from django.urls import get_resolver
 
-    from .beyond import Beyond
-    from .queues import Queues
-    from .watch import Watch
-
     get_resolver().url_patterns  # noqa: B018  imports the views, too
-    if not os.environ["IS_MIGRATED"]:
-        call_command("migrate", verbosity=0)
-        connection.close()  # so that the database is one file
-    if missing := models_without_migration():
-        raise NoMigration(f"a migration is missing for {missing}: `manage.py makemigrations`")
 
     class Handler(WSGIRequestHandler):
         def log_message(self, *args):
             pass
 
-    ports = {int(os.environ["JOKE_PORT"]): "joke", int(os.environ["EMAIL_PORT"]): "mail"}
     server = ThreadedWSGIServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True  # as runserver's
     server.set_app(get_internal_wsgi_application())
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="server").start()
-    is_ready.set()
-    gc.enable()
-    watch = Watch(ports, settings.MEDIA_ROOT)
-    queues = Queues(watch)
-    facts = {
-        "has_consumer": "run_huey" in get_commands(),
-        "has_receiver": post_save.has_listeners(get_user_model()),
-        "database": str(settings.DATABASES["default"]["NAME"]),
-    }
-    return Beyond(watch, f"http://127.0.0.1:{server.server_port}", queues), facts
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 def main():
+    is_over = alarm("has not gone on from here for seconds")
     try:
         experiments, facts = prepare()
     except BaseException as error:  # huey.contrib.djhuey ends the process without its settings
         sys.stdout.flush()
         answer({"broken": described(error), "ends": isinstance(error, SystemExit)})
         return 1
+    is_over.set()
     answer(facts)
     for line in sys.stdin:
         asked = json.loads(line)
+        name = asked.pop("do")
+        what = "a sign-up" if name in VISITS else "saving a user"
+        is_over = alarm(f"{what} waits here without end")
+        if name in VISITS:
+            try:
+                serve()
+            except Exception as error:
+                answer({"broken": described(error)})
+                return 1
         try:
-            result = getattr(experiments, asked.pop("do"))(**asked)
+            result = getattr(experiments, name)(**asked)
         except Exception as error:
-            result = {"error": described(error), "left": []}
+            result = {"error": described(error), "left": [], "logged": []}
+        is_over.set()
         answer(result)
-        if result.get("ends"):
-            break
+        if name == "end":
+            alarm("a thread goes on here", END_SECONDS, everywhere=True)
+            return 0
     return 0
 
 

@@ -1,15 +1,24 @@
 """An error in a learner's words: what, in which of their files, in which line."""
 
+import os
+import sys
+import threading
 import traceback
 from pathlib import Path
 
+NO_REDIS = ". Huey uses Redis unless `HUEY` in the settings names another `huey_class`"
 # What an error does not say of its cause.
 ADVICE = {
     "'Migration' object has no": ". A receiver without `sender` is called for every model's rows,"
-    " here for Django's own.",
-    '"redis" python module not found': ". Huey takes Redis, unless `HUEY` in the settings names"
-    " another `huey_class`.",
+    " here for Django's own",
+    '"redis" python module not found': NO_REDIS,
+    "localhost:6379": NO_REDIS,
+    "FOREIGN KEY constraint failed": ". A profile was written before its user: `pre_save` comes"
+    " before the row, `post_save` after it",
+    "'functools.partial' object has no attribute '__qualname__'": ". Django 5.2 can't log a"
+    " `partial` that fails: pass a function or a lambda",
 }
+THEIR_FILES = os.environ.get("THEIR_FILES", "").split("\n")  # that the learner has written
 
 
 def described(error):
@@ -24,7 +33,7 @@ def described(error):
 def text_of(error):
     if isinstance(error, SyntaxError):
         return error.msg
-    text = " ".join(str(error).split())[:300]
+    text = " ".join(str(error).split())[:300].rstrip(".")
     return f"{text}{next((advice for sign, advice in ADVICE.items() if sign in text), '')}"
 
 
@@ -40,16 +49,23 @@ def place_of(error):
     return ""
 
 
-def frame_place(frame):
-    """Return the place in this folder where a running frame is, or ""."""
-    return last_of_ours([(f.filename, f.lineno) for f in traceback.extract_stack(frame)])
+def stuck_place(everywhere):
+    """Return where in the learner's files the main thread is, a request's or any other, or ""."""
+    main, frames = threading.main_thread(), sys._current_frames()
+    for thread in sorted(threading.enumerate(), key=lambda t: t is not main):
+        if everywhere or thread is main or "process_request_thread" in thread.name:
+            stack = traceback.extract_stack(frames.get(thread.ident))
+            if place := last_of_ours([(f.filename, f.lineno) for f in stack]):
+                return place
+    return ""
 
 
 def last_of_ours(places):
+    """Return the last place in a file that the learner has written, or else in this folder."""
     here, found = Path.cwd().resolve(), []
     for name, line in reversed(places):
         path = Path(name)
         if path.is_relative_to(here) and path.name != "manage.py":
-            found.append(f"{path.relative_to(here).as_posix()}, line {line}")
-    # The learner writes nothing in timing/, which is in the way of each piece of work.
-    return next((place for place in found if not place.startswith("timing/")), "".join(found[:1]))
+            found.append((path.relative_to(here).as_posix(), line))
+    theirs = [place for place in found if place[0] in THEIR_FILES]
+    return next((f"{file}, line {line}" for file, line in theirs or found), "")

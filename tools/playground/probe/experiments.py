@@ -18,9 +18,8 @@ from PIL import Image
 from tools.sites.visitor import Visitor
 
 from .errors import described
+from .queues import MOST
 
-SETTLED_SECONDS = 6.0  # what work that has begun may take
-POLL = 0.01
 numbers = count(1)
 
 
@@ -39,18 +38,26 @@ def new_user(name="ada"):
     return get_user_model()(username=username, email=f"{username}@example.com")
 
 
-def profiles():
-    """Return the model that belongs to a user and has the picture, whatever it is called."""
+def profile_model():
+    """Return the model that belongs to a user and has the picture, and its field for the user."""
     for relation in get_user_model()._meta.related_objects:
         names = {field.name for field in relation.related_model._meta.fields}
         if relation.one_to_one and "picture" in names:
-            return relation.related_model._base_manager, relation.field.name
+            return relation.related_model, relation.field.name
     raise LookupError("no model with a picture belongs to the user, one to one")
 
 
 def profile_of(user):
-    manager, name = profiles()
-    return manager.filter(**{f"{name}__username": user.username}).first()
+    model, name = profile_model()
+    return model._base_manager.filter(**{f"{name}__username": user.username}).first()
+
+
+def with_picture(user):
+    """Return the user's profile, made if there is none, with a new picture that is not saved."""
+    model, name = profile_model()
+    profile = profile_of(user) or model._base_manager.create(**{name: user})
+    profile.picture = default_storage.save("pictures/ada.jpg", ContentFile(small_picture()))
+    return profile
 
 
 def row_of(user):
@@ -60,11 +67,21 @@ def row_of(user):
     return f"SELECT 1 FROM {table} WHERE username = %s", [user.username]
 
 
-class Experiments:
-    """The experiments of one process; `watch` sees what leaves, `url` is where the site answers."""
+def row_with(profile):
+    """Return the query that finds the profile's row once it has this picture, and its values."""
+    table = connection.ops.quote_name(profile._meta.db_table)
+    return f"SELECT 1 FROM {table} WHERE picture = %s", [profile.picture.name]
 
-    def __init__(self, watch, url, queues):
-        self.watch, self.url, self.queues = watch, url, queues
+
+class Experiments:
+    """The experiments of one process; `watch` sees what leaves.
+
+    `serve` starts the site, unless it runs, and returns its address. Until then its URLs, and all
+    that only they import, are not imported, as in `manage.py shell`.
+    """
+
+    def __init__(self, watch, queues, serve):
+        self.watch, self.queues, self.serve = watch, queues, serve
         self.job_tables = []
 
     def rollback(self):
@@ -77,8 +94,7 @@ class Experiments:
                 left = len(self.left())
                 result["has_profile"] = profile_of(user) is not None
                 self.watch.let_threads_show()
-                result["left_inside"] = self.left()
-                result["left_after_save"] = self.left()[left:]  # so a thread's
+                result["left_by_threads"] = self.left()[left:]
                 result["rows_inside"] = self.job_tables = self.new_rows(before)
                 raise Rollback
             self.watch.let_threads_show()
@@ -97,92 +113,91 @@ class Experiments:
             result["rows"] = self.new_rows(before)
             result["waited_for"] = list(self.watch.held_in_vain)
             self.watch.gate.set()
-            self.settle(user)
+            self.work()
             result["open_connections"] = self.open_connections()
             result["has_profile"] = profile_of(user) is not None
         return result
 
     def picture(self):
-        """Give a saved user a picture, as save_new_user() does."""
+        """Give a user a picture that is rolled back, and then two, as save_new_user() does."""
         user = new_user()
         user.save()
-        self.settle(user)
-        profile = self.profile_with_picture(user)
-        table = connection.ops.quote_name(profile._meta.db_table)
-        row = f"SELECT 1 FROM {table} WHERE picture = %s", [profile.picture.name]
-        with self.trying(user, row) as result:
+        self.work()
+        lost = with_picture(user)
+        with self.trying(user, row_with(lost)) as result:
             before = self.rows()
-            with transaction.atomic():
-                profile.save(update_fields=["picture"])
+            with suppress(Rollback), transaction.atomic():
+                lost.save(update_fields=["picture"])
                 self.watch.let_threads_show()
-                result["left_inside"] = self.left()
                 result["rows_inside"] = self.new_rows(before)
-            self.settle(user, picture=True)
-            result["is_resized"] = self.is_resized(user)
+                raise Rollback
+            self.work()
+            result["left_by_rollback"] = self.left()
+            result["left_inside"], result["pictures"] = [], []
+            for _ in range(2):
+                profile = with_picture(user)
+                self.watch.begin(row_with(profile))
+                with transaction.atomic():
+                    profile.save(update_fields=["picture"])
+                    self.watch.let_threads_show()
+                    result["left_inside"] += self.left()
+                self.work()
+                result["pictures"].append(self.left())
+                result["is_resized"] = self.is_resized(user)
         return result
 
-    def profile_with_picture(self, user):
-        """Return the user's profile, made if there is none, with a picture that is not saved."""
-        manager, name = profiles()
-        profile = profile_of(user) or manager.create(**{name: user})
-        profile.picture = default_storage.save("pictures/ada.jpg", ContentFile(small_picture()))
-        return profile
-
     def again(self):
-        """Save a user and a profile again that have it all, and load a user as `loaddata` does."""
+        """Save a user and a profile again that have it all, and load others as `loaddata` does."""
         user, loaded = new_user(), new_user("loaded")
         with self.trying(user) as result:
             user.save()
-            self.settle(user)
-            profile = self.profile_with_picture(user)
-            profile.save(update_fields=["picture"])
-            self.settle(user, picture=True)
+            self.work()
+            with_picture(user).save(update_fields=["picture"])
+            self.work()
             result["first"] = self.left()
             self.watch.begin(row_of(user))
             user.save()
-            profile = profile_of(user)
-            profile.save()
-            self.watch.let_threads_show()
+            profile_of(user).save()
+            self.work()
             result["second"] = self.left()
             self.watch.begin(row_of(loaded))
-            for item in Deserializer(Serializer().serialize([loaded])):
-                item.save()
-            self.watch.let_threads_show()
-            result["loaded"] = self.left()
+            load(loaded)
             result["has_loaded_profile"] = profile_of(loaded) is not None
+            if not result["has_loaded_profile"]:
+                model, name = profile_model()
+                load(model(**{name: loaded, "picture": with_picture(user).picture.name}))
+            self.work()
+            result["loaded"] = self.left()
         return result
 
-    def bug(self, picture=True):
-        """Sign a visitor up over HTTP, with a bug where the mail is made."""
-        self.watch.bug = True
+    def bug(self, where, picture=True):
+        """Sign a visitor up over HTTP, with a bug where the mail, picture or queue is used."""
+        self.watch.bug = where
         try:
             result = self.sign_up(picture=picture)
         finally:
-            self.watch.bug = False
-        return result | {"said": self.watch.said, "bug_was_hit": self.watch.bug_was_hit}
+            self.watch.bug = ""
+        return result | {"bug": self.watch.bug_was, "open_connections": self.open_connections()}
 
-    def sign_up(self, hold=(), picture=True, settle=True, wipe=False, work=False, forget=False):
+    def sign_up(self, hold=(), picture=True, work=True, wipe=False, forget=True):
         """Sign a visitor up over HTTP; what leaves is held until the page is back.
 
-        `settle`: wait until mail and picture are done. `wipe`: empty the queue afterwards. `work`:
-        run what is queued. `forget`: first delete the jobs of earlier experiments.
+        `work`: do what is queued, and wait for threads. `wipe`: empty the queue afterwards.
+        `forget`: first delete the jobs of earlier experiments.
         """
         user = new_user()
-        visitor = Visitor(self.url, user.username)
-        if forget:
-            self.forget_jobs()
-        with self.trying(user) as result, self.watch.holding(hold):
+        visitor = Visitor(self.serve(), user.username)
+        with self.trying(user, forget=forget) as result, self.watch.holding(hold):
             with ThreadPoolExecutor(1, "watch") as threads:
                 answer = threads.submit(visitor.sign_up, small_picture() if picture else None)
                 result["status"] = answer.result().status_code
+                result["left_by_page"] = self.left()
                 result["waited_for"] = list(self.watch.held_in_vain)
                 self.watch.gate.set()
             if wipe:
                 self.queues.clear()
             if work:
-                self.queues.run_all()
-            if settle:
-                self.settle(user, picture=picture)
+                self.work()
                 result["is_resized"] = self.is_resized(user)
         return result
 
@@ -193,7 +208,7 @@ class Experiments:
             user.save()
             result["email"] = f"new-{user.email}"
             get_user_model()._base_manager.filter(pk=user.pk).update(email=result["email"])
-            self.queues.run_all()
+            self.work()
         return result
 
     def refusals(self, times=3):
@@ -201,15 +216,17 @@ class Experiments:
         user = new_user()
         with self.trying(user) as result:
             user.save()
+            self.queues.make_due()
             self.watch.refused = {"mail"}
             self.queues.run_all()
             result["waiting"], result["scheduled"] = self.queues.waiting()
             result["tries"] = sum(departure["what"] == "mail" for departure in self.left())
             for _ in range(times - 1):
-                self.queues.run_scheduled()
+                self.queues.make_due()
+                self.queues.run_all()
             self.watch.refused = set()
             self.watch.begin(row_of(user))
-            self.queues.run_scheduled()
+            self.work()
         self.watch.refused = set()
         return result
 
@@ -220,22 +237,26 @@ class Experiments:
             user.save()
         with self.trying(late) as result:
             for user in early:
-                self.profile_with_picture(user).save(update_fields=["picture"])
+                with_picture(user).save(update_fields=["picture"])
             late.save()
-            self.queues.run_all()
+            self.queues.make_due()
+            self.work()
         return result
 
     def end(self):
         """Sign a visitor up, and end the process as Ctrl-C ends a server: in good order."""
-        return self.sign_up(picture=False, settle=False) | {"ends": True}
+        return self.sign_up(picture=False, work=False)
 
     # Helpers
 
     @contextmanager
-    def trying(self, user, row=None):
-        """Collect what happens in the block: what leaves, and the error that comes out of it."""
+    def trying(self, user, row=None, forget=True):
+        """Collect what happens in the block: what leaves, and the errors that come out of it."""
         self.queues.clear()
+        if forget:
+            self.forget_jobs()
         self.watch.begin(row or row_of(user))
+        self.watch.forget_errors()
         result = {"username": user.username, "email": user.email, "error": None}
 
         def raised(**kwargs):
@@ -249,31 +270,26 @@ class Experiments:
         finally:
             got_request_exception.disconnect(raised)
             result["left"] = self.left()
+            result["logged"] = self.watch.errors[:1]
             if connection.in_atomic_block:
                 connection.close()
 
     def left(self):
         return list(self.watch.departures)
 
-    def settle(self, user, picture=False):
-        """Return when the mail, and the picture if there is one, are done or have failed."""
-        deadline = time.monotonic() + SETTLED_SECONDS
-        while time.monotonic() < deadline and not self.is_settled(user, picture):
-            if not self.watch.threads_at_work():
+    def work(self):
+        """Do all that is queued, for now or for a later moment, and wait for threads."""
+        self.watch.let_threads_work()
+        for _ in range(MOST):
+            if not self.queues.run_next() and not self.queues.make_due():
                 return
-            time.sleep(POLL)
-
-    def is_settled(self, user, picture):
-        profile = profile_of(user)
-        if not profile:
-            return False
-        mail = profile.welcome_sent_at or profile.welcome_error
-        return bool(mail and (not picture or profile.thumbnail or profile.picture_error))
+            self.watch.let_threads_work()
 
     def open_connections(self):
-        deadline = time.monotonic() + 0.5  # the mail is done a moment before its thread is
+        """Return how many connections threads leave open: a mail is done before its thread is."""
+        deadline = time.monotonic() + 0.5
         while self.watch.open_connections() and time.monotonic() < deadline:
-            time.sleep(POLL)
+            time.sleep(0.01)
         return self.watch.open_connections()
 
     def is_resized(self, user):
@@ -297,6 +313,12 @@ class Experiments:
 
     def new_rows(self, before):
         """Return the tables that have more rows than before, user and profile aside."""
-        manager, _ = profiles()
-        known = {get_user_model()._meta.db_table, manager.model._meta.db_table}
+        model, _ = profile_model()
+        known = {get_user_model()._meta.db_table, model._meta.db_table}
         return sorted(t for t, n in self.rows().items() if n > before.get(t, 0) and t not in known)
+
+
+def load(row):
+    """Save a row as `loaddata` does."""
+    for item in Deserializer(Serializer().serialize([row])):
+        item.save()

@@ -3,25 +3,28 @@
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+MOST = 30  # rounds of tasks that are run, those tried again included
+
 
 class Queues:
     """Tells the watch of each task that is queued, and runs those that wait as a worker would."""
 
     def __init__(self, watch):
-        self.found = []
+        self.found, self.running = [], ""
         with suppress(ImportError):
             self.watch_huey(watch)
 
     def watch_huey(self, watch):
         from huey.api import Huey
 
-        enqueue = Huey.enqueue
+        self.enqueue = Huey.enqueue  # unwatched
 
         def watched(huey, task):
             if huey not in self.found:
                 self.found.append(huey)
-            watch.leaves("queue", name=getattr(task, "name", "?"), immediate=huey.immediate)
-            return enqueue(huey, task)
+            name = getattr(task, "name", "?")
+            watch.leaves("queue", name=name, by=self.running, immediate=huey.immediate)
+            return self.enqueue(huey, task)
 
         Huey.enqueue = watched
 
@@ -37,24 +40,26 @@ class Queues:
             sum(huey.scheduled_count() for huey in self.found),
         )
 
-    def run_next(self):
-        """Run the first task of each queue, as workers would; return whether there was one."""
-        tasks = [(huey, huey.dequeue()) for huey in self.found]
-        for huey, task in tasks:
-            if task:
-                huey.execute(task)
-        return any(task for _, task in tasks)
-
-    def run_all(self):
-        """Run what waits for a worker, with all that it queues."""
-        for _ in range(100):
-            if not self.run_next():
-                return
-
-    def run_scheduled(self):
-        """Run what waits for a moment to come, as if it had come."""
-        then = datetime.now() + timedelta(days=365)
+    def make_due(self):
+        """Queue what waits for a moment to come, as if it had come; return whether any did."""
+        then, found = datetime.now() + timedelta(days=365), False
         for huey in self.found:
             for task in huey.read_schedule(then):
-                huey.execute(task, then)
-        self.run_all()
+                task.eta, found = None, True
+                self.enqueue(huey, task)
+        return found
+
+    def run_next(self):
+        """Run the first task of each queue, as workers would; return whether there was one."""
+        tasks = [(huey, task) for huey in self.found if (task := huey.dequeue())]
+        for huey, task in tasks:
+            self.running = task.name
+            huey.execute(task)
+            self.running = ""
+        return bool(tasks)
+
+    def run_all(self):
+        """Run what waits for a worker, with all that it queues for now."""
+        for _ in range(MOST):
+            if not self.run_next():
+                return

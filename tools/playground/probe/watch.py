@@ -1,50 +1,66 @@
-"""Sees what leaves this process, and whether the rows that it is about are committed by then."""
+"""Sees what leaves this process, whether its rows are committed by then, and what is logged."""
 
 import logging
 import sys
 import threading
 import time
 import weakref
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
 
 from django.core.mail import EmailMessage
 from django.db import connections
 from django.db.backends.signals import connection_created
 
+from .errors import described
+
 HELD = 1.5  # seconds that what leaves is held at most: far longer than a page takes
-THREAD_SECONDS = 2.0  # what a new thread may take until it shows what it does
-IDLE_SECONDS = 0.3  # after which a thread that has not moved has nothing to do
+THREAD_SECONDS = 2.0  # what a thread may take until it shows what it does
+WORK_SECONDS = 6.0  # what it may take to do it
+IDLE_SECONDS = 0.1  # after which a thread that has not moved, and awaits no answer, is idle
+ANSWERS = ("socket.py", "/django/db/", "\\django\\db\\")  # where a thread awaits one
 
 
 class Bug(Exception):
-    """Raised where the learner's code makes a mail."""
+    """Raised on purpose in the learner's work, to see what becomes of it."""
+
+
+class Refused(Bug, ConnectionRefusedError):
+    """Raised where the learner's work connects to a server."""
 
 
 class Watch:
-    """What has left since the last `begin()`, as dictionaries: `what`, `committed`, `thread`.
+    """What has left since the last `begin()`, as dictionaries: `what`, `committed`, `elsewhere`.
 
     "joke" and "mail" leave when a connection is opened, "picture" when its file is, "queue" when a
-    task is queued. `committed` says whether another connection to the database sees the row.
+    task is queued, "process" when one is started. `committed` says whether another connection to
+    the database sees the row, `elsewhere` whether it was neither the main thread nor a request's.
     """
 
     def __init__(self, ports, media_root):
         self.ports, self.media_root = ports, str(media_root)
         self.main = connections["default"]
-        self.departures, self.said = [], []
-        self.held, self.refused, self.bug, self.bug_was_hit = set(), set(), False, False
+        self.held, self.refused, self.bug = set(), set(), ""
         self.gate, self.held_in_vain, self.connections = threading.Event(), [], []
-        self.row = self.meeting = None
-        self.threads_before = set(threading.enumerate())
+        self.begin(row=None)
+        self.forget_errors()
         sys.addaudithook(self.audit)
         connection_created.connect(self.connected)
         self.watch_mails()
-        self.watch_logs()
+        self.watch_processes()
+        self.watch_errors()
 
     def begin(self, row):
         """Forget what has left. `row`: the query and its values that find the row in question."""
-        self.row = row
-        self.departures, self.said = [], []
+        self.row, self.mail_was_made_elsewhere = row, False
+        self.departures = []
         self.threads_before = set(threading.enumerate())
+
+    def forget_errors(self):
+        self.errors = []
+        # Of a bug: whether it was hit, logged with its exception, or only mentioned in the log.
+        self.bug_was = dict.fromkeys(["hit", "logged", "mentioned"], False)
 
     # What leaves
 
@@ -61,18 +77,16 @@ class Watch:
     def leaves(self, what, **details):
         if self.row is None or threading.current_thread().name == "watch":
             return
-        thread = threading.current_thread().name
-        departure = {"what": what, "thread": thread, "committed": self.is_committed()}
-        if self.meeting:
-            departure["loop"] = is_a_loop_running()
+        # A mail may be sent in one more thread than the one that it is made in.
+        elsewhere = self.mail_was_made_elsewhere if what == "mail" else is_elsewhere()
+        departure = {"what": what, "committed": self.is_committed(), "elsewhere": elsewhere}
         self.departures.append(departure | details)
+        if what == self.bug:
+            self.hit_bug()
         if what in self.refused:
-            raise ConnectionRefusedError(f"the {what} server is not there")
-        if self.meeting and what == "joke":
-            with suppress(threading.BrokenBarrierError):
-                self.meeting.wait(HELD)
+            raise Refused(f"the {what} server is not there")
         if what in self.held and not self.gate.wait(HELD):
-            self.held_in_vain.append(what)
+            self.held_in_vain.append(departure)
 
     def is_committed(self):
         other = self.main.copy()
@@ -98,16 +112,31 @@ class Watch:
             self.gate.set()
             self.held = set()
 
+    def watch_mails(self):
+        make = EmailMessage.__init__
+
+        def make_mail(mail, *args, **kwargs):
+            self.mail_was_made_elsewhere = is_elsewhere()
+            if self.bug == "mail":
+                self.hit_bug()
+            make(mail, *args, **kwargs)
+
+        EmailMessage.__init__ = make_mail
+
+    def watch_processes(self):
+        start = BaseProcess.start
+
+        def start_process(process):
+            self.leaves("process")
+            start(process)
+
+        BaseProcess.start = start_process
+
+    def hit_bug(self):
+        self.bug_was["hit"] = True
+        raise Bug(f"a bug in the {self.bug}")
+
     # Threads and connections
-
-    def new_threads(self):
-        return [t for t in self.threads_at_work() if t not in self.threads_before]
-
-    def places(self):
-        """Return where in the code each of the project's threads is."""
-        frames = sys._current_frames()
-        found = {thread: frames.get(thread.ident) for thread in self.threads_at_work()}
-        return {thread: frame and (frame.f_code, frame.f_lasti) for thread, frame in found.items()}
 
     def threads_at_work(self):
         """Return the threads that the project has started, idle ones of a pool included."""
@@ -116,19 +145,35 @@ class Watch:
             for thread in threading.enumerate()
             if thread is not threading.main_thread()
             and not thread.name.startswith(("watch", "server"))
-            and "process_request_thread" not in thread.name
+            and not is_of_a_request(thread)
         ]
 
     def let_threads_show(self):
-        """Return when something has left, or each new thread has ended and the others are idle."""
-        places, since = self.places(), time.monotonic()
-        deadline = since + THREAD_SECONDS
-        while places and not self.departures and (now := time.monotonic()) < deadline:
-            if (current := self.places()) != places:
-                places, since = current, now
-            elif not self.new_threads() and now - since > IDLE_SECONDS:
-                return
+        """Return when something has left, or no thread that was there before has anything to do."""
+        self.wait(lambda: self.departures or not self.new_threads() and self.are_idle())
+
+    def let_threads_work(self):
+        """Return when no thread has anything to do."""
+        self.wait(self.are_idle, WORK_SECONDS)
+
+    def wait(self, is_over, seconds=THREAD_SECONDS):
+        self.places, self.since = {}, time.monotonic()
+        deadline = self.since + seconds
+        while self.threads_at_work() and not is_over() and time.monotonic() < deadline:
             time.sleep(0.005)
+
+    def are_idle(self):
+        """Return whether the threads have not moved for a moment, and await no answer."""
+        frames = sys._current_frames()
+        now = {thread: frames.get(thread.ident) for thread in self.threads_at_work()}
+        places = {thread: frame and (frame.f_code, frame.f_lasti) for thread, frame in now.items()}
+        files = [frame.f_code.co_filename for frame in now.values() if frame]
+        if places != self.places or any(part in file for file in files for part in ANSWERS):
+            self.places, self.since = places, time.monotonic()
+        return time.monotonic() - self.since > IDLE_SECONDS
+
+    def new_threads(self):
+        return [t for t in self.threads_at_work() if t not in self.threads_before]
 
     def connected(self, connection, **kwargs):
         is_ours = hasattr(connection, "is_of_the_watch")
@@ -142,46 +187,53 @@ class Watch:
             for reference in self.connections
         )
 
-    # What is said of a bug
+    # What is said of errors
 
-    def watch_mails(self):
-        make = EmailMessage.__init__
-
-        def make_mail(mail, *args, **kwargs):
-            if self.bug:
-                self.bug_was_hit = True
-                raise Bug("a bug in the mail")
-            make(mail, *args, **kwargs)
-
-        EmailMessage.__init__ = make_mail
-
-    def watch_logs(self):
+    def watch_errors(self):
+        """Note each exception that is logged, or that leaves a thread or a future."""
         make_record, make_of_thread = logging.getLogRecordFactory(), threading.excepthook
+        set_exception = Future.set_exception
 
         def record(*args, **kwargs):
             made = make_record(*args, **kwargs)
-            error = made.exc_info[1] if made.exc_info else None
-            with suppress(Exception):
-                if made.levelno >= logging.WARNING and (
-                    isinstance(error, Bug) or "a bug in the mail" in made.getMessage()
-                ):
-                    self.said.append(made.name)
+            if made.levelno >= logging.WARNING and "timing" not in made.name:
+                with suppress(Exception):
+                    self.note_record(made)
             return made
 
         def uncaught(arguments):
-            if isinstance(arguments.exc_value, Bug):
-                self.said.append("the thread's own traceback")
+            self.note(arguments.exc_value, is_told=True)
             make_of_thread(arguments)
+
+        def set_and_note(future, error):
+            if error and threading.current_thread().name != "watch":
+                self.note(error)
+            set_exception(future, error)
 
         logging.setLogRecordFactory(record)
         threading.excepthook = uncaught
+        Future.set_exception = set_and_note
+
+    def note_record(self, record):
+        error = record.exc_info[1] if record.exc_info else None
+        if error:
+            self.note(error, is_told=True)
+        elif "a bug in the" in record.getMessage():
+            self.bug_was["logged"] = True
+        else:
+            self.bug_was["mentioned"] = True
+
+    def note(self, error, is_told=False):
+        if isinstance(error, Bug):
+            self.bug_was["logged"] |= is_told
+        else:
+            self.errors.append(described(error))
 
 
-def is_a_loop_running():
-    """Return whether an event loop runs in any thread."""
-    for frame in sys._current_frames().values():
-        while frame:
-            if frame.f_code.co_name == "run_forever":
-                return True
-            frame = frame.f_back
-    return False
+def is_of_a_request(thread):
+    return "process_request_thread" in thread.name
+
+
+def is_elsewhere():
+    thread = threading.current_thread()
+    return thread is not threading.main_thread() and not is_of_a_request(thread)

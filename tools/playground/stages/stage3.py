@@ -1,60 +1,78 @@
 """From step 2 to step 3: a thread sends the mail."""
 
-from ..tasks import DJANGO, PYTHON, Task, raised, refused
-from . import stage2
+from .. import promises
+from ..tasks import DJANGO, PYTHON, Task, blamed, kinds, raised, refused
+
+SLOW = ["joke", "mail"]
 
 
 def page(seen):
-    result = seen.ask("sign_up", hold=["joke", "mail"])
-    if message := refused(result):
+    result = seen.ask("sign_up", hold=SLOW)
+    if message := refused(result) or in_process(seen.commit()):
         return message
-    if "mail" in result["waited_for"]:
+    waited = {departure["what"]: departure for departure in result["waited_for"]}
+    if "mail" in waited:
+        if waited["mail"]["elsewhere"]:
+            return (
+                "Another thread sent the mail, and the page waited for it: so do `.result()`,"
+                " `.join()`, `asyncio.run()` and the end of a `with ThreadPoolExecutor()`."
+            )
         return "The page waited for the mail: it was sent in the request's thread."
-    if "joke" in result["waited_for"]:
+    if "joke" in waited:
         return "The page waited for the joke: it was fetched in the request's thread."
-    if (count := len(result["mails"])) != 1:
-        return f"The page came back at once, but {count} mails came after it, not one."
-    return "" if result["is_resized"] else "The picture of a sign-up was not resized."
+    if not result["mails"]:
+        guess = "was its thread started (`start()`, `submit()`)?"
+        return blamed("The page came back, and the mail never came", guess, result)
+    return promises.one_mail(seen)
+
+
+def in_process(result):
+    if "process" in kinds(result["left"]):
+        return "Another process has the mail. This stage asks for a thread of the same process."
+    return ""
 
 
 def commit(seen):
-    tried, saved = seen.ask("rollback"), seen.ask("commit", hold=["joke", "mail"])
-    if message := raised(tried, saved) or stage2.before_commit(tried, saved):
+    tried, saved = seen.ask("rollback"), seen.commit()
+    if message := raised(tried, saved) or in_process(saved) or promises.mail_after_commit(seen):
         return message
     if saved["waited_for"]:
         return "The commit waited for the mail: no other thread has it yet."
-    return "" if saved["mails"] else "The user was committed, and the mail never came."
+    if not saved["mails"]:
+        guess = "was its thread started (`start()`, `submit()`)?"
+        return blamed("The user was committed, and the mail never came", guess, saved)
+    return ""
 
 
 def failure(seen):
-    result = seen.ask("bug")
-    if message := raised(result):
+    bug = seen.ask("bug", where="mail")
+    if message := raised(bug):
         return f"A bug in the mail failed the whole sign-up. {message}"
-    if not result["bug_was_hit"]:
+    if not bug["bug"]["hit"]:
         return "The mail is not made with Django's `EmailMessage`, so no bug could be tried in it."
-    if not result["said"]:
-        return (
-            "A bug in the mail was swallowed silently: what a thread of a pool raises is kept for"
-            " whoever asks for its result, and nobody does."
-        )
-    return refused(result)
+    message = promises.logged(seen)
+    if "swallowed" in message:
+        return f"{message} A pool keeps what a thread raises for `.result()`, which nobody calls."
+    return message or refused(bug)
 
 
 def connection(seen):
-    result = seen.ask("commit", hold=["joke", "mail"])
-    if message := raised(result):
+    saved, bug = seen.commit(), seen.ask("bug", where="mail")
+    if message := raised(saved):
         return message
-    if result["open_connections"]:
+    if saved["open_connections"]:
         return (
             "The thread's connection to the database stays open: Django closes only those of"
             " requests."
         )
+    if bug["open_connections"]:
+        return "The thread's connection to the database stays open when the mail fails."
     return ""
 
 
 def shutdown(seen):
     result = seen.end()
-    if message := refused(result):
+    if message := promises.ends(seen):
         return message
     if not result["mails"]:
         return (
@@ -64,6 +82,20 @@ def shutdown(seen):
     return ""
 
 
+STILL = Task(
+    name="still",
+    promise="What stage 2 asked for still holds: one mail and one resize, nothing for a row that is"
+    " saved again or loaded, and no sign-up that fails with its work.",
+    why="Moving work to another place must not change how often it is done.",
+    judge=promises.still,
+    after="page",
+    hints=(
+        "The message says which of stage 2's tasks it is: only where the work runs should have"
+        " changed, not what the receiver checks before it acts.",
+        f"{DJANGO}/ref/signals/#post-save",
+        "if created and not raw: ...",
+    ),
+)
 TASKS = [
     Task(
         name="page",
@@ -115,6 +147,7 @@ TASKS = [
             "connection.close()",
         ),
     ),
+    STILL,
     Task(
         name="shutdown",
         promise="A mail that is under way when the server is stopped with Ctrl-C is still sent.",

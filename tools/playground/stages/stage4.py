@@ -1,6 +1,10 @@
 """From step 3 to step 4: Huey's workers, in a process of their own, do the slow work."""
 
-from ..tasks import HUEY, Task, kinds, raised, refused, too_early
+from dataclasses import replace
+
+from .. import promises
+from ..tasks import HUEY, Task, blamed, kinds, raised, refused
+from .stage3 import STILL
 
 SLOW = ["joke", "mail", "picture"]
 BEFORE = f"""The queue is Huey, which is installed, with a SQLite file as its broker:
@@ -9,45 +13,35 @@ WORK = {"joke": "joke", "mail": "mail", "picture": "picture's resize"}
 
 
 def queued(seen):
-    tried, saved, pictured = seen.ask("rollback"), seen.ask("commit"), seen.ask("picture")
+    tried, saved, pictured = seen.ask("rollback"), seen.commit(), seen.ask("picture")
     if message := raised(tried, saved, pictured):
         return message
     if "queue" not in kinds(tried["left"]) | kinds(saved["left"]):
-        return "A saved user queues nothing: this process sends the mail itself."
-    early = kinds(tried["left"]) | kinds(saved["left_inside"]) | too_early(saved["left"])
-    if "queue" in early:
-        return "The task was queued before the commit: a worker would not find the user's row."
-    if "queue" not in kinds(pictured["left"]):
-        return "A saved picture queues nothing: this process resizes it itself."
-    if "queue" in kinds(pictured["left_inside"]) | too_early(pictured["left"]):
-        return "The picture's task was queued before the commit: a worker would find no picture."
-    return ""
+        guess = "this process sends the mail itself."
+        if "mail" not in kinds(saved["left"]):
+            guess = "nobody sends the mail."
+        return blamed("A saved user queues nothing", guess, saved)
+    if message := promises.mail_after_commit(seen):
+        return message
+    if not all("queue" in kinds(left) for left in pictured["pictures"]):
+        guess = "this process resizes it itself."
+        if not all("picture" in kinds(left) for left in pictured["pictures"]):
+            guess = "nobody resizes it. Does one task do both, when a user is saved?"
+        return blamed("A saved picture queues nothing", guess, pictured)
+    return promises.picture_after_commit(seen)
 
 
 def immediate(seen):
-    result = seen.ask("sign_up", hold=SLOW, settle=False)
+    result = seen.ask("sign_up", hold=SLOW)
     if message := refused(result):
         return message
-    if any(departure.get("immediate") for departure in result["left"]):
+    if any(departure.get("immediate") for departure in result["left_by_page"]):
         return (
-            "`immediate` follows DEBUG: your task ran in the request. Say in the settings that it"
-            " is off."
+            "`immediate` follows DEBUG: your task ran in the request. Turn it off in the settings."
         )
     if result["waited_for"]:
-        what = WORK[result["waited_for"][-1]]
+        what = WORK[result["waited_for"][-1]["what"]]
         return f"The page waited for the {what}: the request does it, not a worker."
-    return ""
-
-
-def keys(seen):
-    result = seen.ask("keys")
-    if message := raised(result):
-        return message
-    if not result["mails"]:
-        return (
-            "A user's new address got no mail: the task has the user as they were when it was"
-            " queued. Is there an object among its arguments, where a key would do?"
-        )
     return ""
 
 
@@ -67,11 +61,30 @@ def consumer(seen):
     if not missing:
         return ""
     words = f"A consumer ran, and the {' and the '.join(missing)} never came"
+    saved = seen.commit()
+    for task in saved["left"]:
+        if task["what"] == "queue" and task["by"] == task["name"] and not saved["mails"]:
+            return (
+                f"{words}: the task {task['name']} queues itself. Does it have the name of the"
+                " function that it should call?"
+            )
     if "TaskRegistry" in result["log"]:
         return f"{words}: it doesn't know the task. It imports modules called `tasks`."
-    if errors := [line for line in result["log"].splitlines() if "Error:" in line]:
-        return f"{words}: {errors[-1].strip()}"
+    if error := seen.logged_by_consumers():
+        return f"{words}. Its log says: {error}."
     return f"{words}: do both processes open the same queue? (`filename`)"
+
+
+def keys(seen):
+    result = seen.ask("keys")
+    if message := raised(result):
+        return message
+    if not result["mails"]:
+        return (
+            "A user's new address got no mail: the task has the user as they were when it was"
+            " queued. Is there an object among its arguments, where a key would do?"
+        )
+    return ""
 
 
 def retried(seen):
@@ -80,12 +93,14 @@ def retried(seen):
         return message
     if not result["waiting"] + result["scheduled"]:
         if result["tries"] > 1:
-            return "A mail that is refused is tried again at once, and then no more."
+            return "A mail that is refused is tried again immediately, and then no more."
         return "A mail that is refused is not tried again: raise the error, and ask for retries."
     if result["tries"] > 1 or not result["scheduled"]:
-        return "A mail that is refused is tried again at once: leave the mail server a pause."
+        return "A mail that is refused is tried again immediately: leave the mail server a pause."
     if not result["mails"]:
-        return "A mail that was refused three times never came, though the server was well again."
+        return (
+            "A mail that was refused three times never came, though the server was healthy again."
+        )
     return ""
 
 
@@ -126,19 +141,6 @@ TASKS = [
         ),
     ),
     Task(
-        name="keys",
-        promise="A worker uses the rows as they are when it works, not as they were.",
-        why="A task may wait for hours: addresses change, and so do the classes of your objects.",
-        judge=keys,
-        after="immediate",
-        hints=(
-            "What you pass to a task is written to the queue, and is a copy. Pass what is needed to"
-            " load the row.",
-            f"{HUEY}/guide.html",
-            "send_welcome_email(user.pk)",
-        ),
-    ),
-    Task(
         name="consumer",
         promise="A consumer in a process of its own sends the mail and resizes the picture.",
         why="It has a Python of its own: the web process is not slowed down by its work.",
@@ -152,11 +154,24 @@ TASKS = [
         ),
     ),
     Task(
+        name="keys",
+        promise="A worker uses the rows as they are when it works, not as they were.",
+        why="A task may wait for hours: addresses change, and so do the classes of your objects.",
+        judge=keys,
+        after="consumer",
+        hints=(
+            "What you pass to a task is written to the queue, and is a copy. Pass what is needed to"
+            " load the row.",
+            f"{HUEY}/guide.html",
+            "send_welcome_email(user.pk)",
+        ),
+    ),
+    Task(
         name="retried",
         promise="A mail that is refused is tried again, more than twice, after a pause.",
         why="Mail servers are down for minutes, and refuse at once while they are.",
         judge=retried,
-        after="immediate",
+        after="consumer",
         hints=(
             "Huey tries a task again that raises an exception, if it was told how often, and how"
             " long to wait.",
@@ -169,11 +184,12 @@ TASKS = [
         promise="A mail does not wait for pictures that were queued before it.",
         why="Somebody waits for the mail; a thumbnail may come a minute later.",
         judge=priority,
-        after="immediate",
+        after="consumer",
         hints=(
             "Tasks can be more urgent than others. The default is the least urgent.",
             f"{HUEY}/guide.html#task-priority",
             "@db_task(priority=1)",
         ),
     ),
+    replace(STILL, after="consumer"),
 ]

@@ -1,17 +1,27 @@
 """From step 4 to step 5: a row committed with the user remembers each piece of work."""
 
-from ..tasks import DJANGO, HUEY, Task, raised, refused
+from dataclasses import replace
 
-BEFORE = """A lease is the time for which a worker has a job to itself. In the settings, take its
+from ..tasks import DJANGO, HUEY, Task, raised, refused
+from ..workers import BACK_SECONDS, LEASE_SECONDS, OVER_SECONDS
+from .stage3 import STILL
+
+BEFORE = f"""A lease is the time for which a worker has a job to itself. In the settings, take its
 seconds from the environment, because the checker can't wait for a minute:
 OUTBOX_LEASE_SECONDS = env.float("OUTBOX_LEASE_SECONDS", default=60)
+The checker sets it to {LEASE_SECONDS}. It kills or stops a worker, starts a consumer
+{OVER_SECONDS} seconds later, and gives that one {BACK_SECONDS} seconds to do the work.
 A new table needs a migration: `manage.py makemigrations` in the folder, with the Python in .venv.\
 """
-CLUES = "Check sets OUTBOX_LEASE_SECONDS to 1: does your lease follow it?"
+CLUE = (
+    f"With a lease of {LEASE_SECONDS} s, a consumer that starts {OVER_SECONDS} s later must find"
+    " the job free. Does OUTBOX_LEASE_SECONDS come from the environment, and does a consumer look"
+    " for such rows when it starts?"
+)
 
 
 def row(seen):
-    tried, saved, pictured = seen.ask("rollback"), seen.ask("commit"), seen.ask("picture")
+    tried, saved, pictured = seen.ask("rollback"), seen.commit(), seen.ask("picture")
     if message := raised(tried, saved, pictured):
         return message
     if not tried["rows_inside"]:
@@ -33,11 +43,11 @@ def killed(seen):
     if message := problem(result) or refused(result["killed"]):
         return message
     if not result["began"]:
-        return "A consumer ran, and never began to send the mail."
+        return f"A consumer ran, and never began to send the mail.{logged(seen)}"
     if not result["killed"]["came"]:
         return (
             "A worker was killed while it sent a mail, and the mail never came, though a consumer"
-            f" runs again. {CLUES}"
+            f" runs again.{logged(seen)} {CLUE}"
         )
     return ""
 
@@ -49,7 +59,7 @@ def wiped(seen):
     if not result["wiped"]["came"]:
         return (
             "The queue was wiped, and the mail or the picture never came: nobody looks for rows"
-            " whose task is lost when a consumer starts."
+            f" whose task is lost when a consumer starts.{logged(seen)}"
         )
     return ""
 
@@ -59,15 +69,26 @@ def woken(seen):
     if message := problem(result):
         return message
     if not result["began"]:
-        return "A consumer ran, and did not begin to send the mail and to resize the picture."
+        return (
+            "A consumer ran, and did not begin to send the mail and to resize the picture."
+            f"{logged(seen)}"
+        )
     if not result["took_over"]:
-        return f"A worker was stopped at work, and no other has taken its jobs over. {CLUES}"
+        return (
+            "A worker was stopped at work, and no other has taken its jobs over."
+            f"{logged(seen)} {CLUE}"
+        )
     if result["after"] != result["before"]:
         return (
             "A worker that was stopped for longer than its lease woke up, and changed the row of a"
-            " job that another worker has by now. Without a lease, both have it at once."
+            " job that another worker has by now. Without a lease, both work on it."
         )
     return ""
+
+
+def logged(seen):
+    error = seen.logged_by_consumers()
+    return f" The log says: {error}." if error else ""
 
 
 def problem(result):
@@ -82,8 +103,8 @@ TASKS = [
         why="Between the commit and the queue a process can die. One transaction holds both.",
         judge=row,
         hints=(
-            "Write down in the database what is to do, where the receiver is called: it runs in the"
-            " transaction. The queue then only wakes the workers.",
+            "Let the receiver write a row that describes the work: it runs inside the transaction"
+            " that saves the user. The queue then only wakes the workers.",
             f"{DJANGO}/topics/db/transactions/#django.db.transaction.atomic",
             'Job.objects.create(work="welcome", key=user.pk)',
         ),
@@ -91,13 +112,13 @@ TASKS = [
     Task(
         name="killed",
         promise="A mail whose worker is killed is sent when a consumer runs again.",
-        why="Taking a task deletes it from Huey's queue: a killed worker takes it along.",
+        why="Huey deletes a task when a worker takes it, so a killed worker's task is gone.",
         judge=killed,
         after="row",
         hints=(
-            "A worker takes a job on lease, for OUTBOX_LEASE_SECONDS (from the environment), and"
-            " deletes the row when it is done. A row whose lease has ended is free again. Who looks"
-            " for such rows?",
+            "A worker leases a job for OUTBOX_LEASE_SECONDS, and deletes the row when the work is"
+            " done. A row whose lease has ended is free again. A periodic task can look for such"
+            " rows: Huey also runs it when a consumer starts.",
             f"{HUEY}/guide.html#periodic-tasks",
             '@db_periodic_task(crontab(minute="*"))',
         ),
@@ -107,9 +128,9 @@ TASKS = [
         promise="A mail is sent though the whole queue was wiped before a worker took its task.",
         why="A broker without a disk forgets; a queue can be emptied by mistake.",
         judge=wiped,
-        after="killed",
+        after="row",
         hints=(
-            "A task is never the only one to know of a job. When a consumer starts, let it look for"
+            "The rows say what is unfinished, not the tasks. When a consumer starts, it looks for"
             " all rows that are due, whether they ever had a task or not.",
             f"{HUEY}/guide.html#periodic-tasks",
             "Job.objects.filter(due_at__lte=timezone.now())",
@@ -122,10 +143,11 @@ TASKS = [
         judge=woken,
         after="killed",
         hints=(
-            "What a worker writes at the end may count only while the job is still its own. Let the"
-            " same UPDATE that writes ask for that.",
+            "What a worker writes at the end may count only while it still holds the lease. Let the"
+            " condition be part of the UPDATE or DELETE itself.",
             f"{DJANGO}/ref/models/querysets/#update",
             "Job.objects.filter(pk=job.pk, claim=claim).delete()",
         ),
     ),
+    replace(STILL, after="row"),
 ]
