@@ -1,0 +1,1 @@
+"""What shows the repository to those who don't clone it."""
