@@ -19,7 +19,7 @@ COMMANDS = {
     "reset": ("playground.reset", ["workshop.txt"], "start the stage again, and keep a backup"),
     "test": (
         "test_all",
-        ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt", "cluster.txt", "servers.txt"],
+        ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt", "cluster.txt", "servers.txt", "site.txt"],
         "run every test, or those of one step",
     ),
     "notebooks": (
@@ -43,6 +43,11 @@ COMMANDS = {
     "record": ("record", ["workshop.txt"], "record anew what the notebooks plot"),
     "screenshots": ("screenshots", ["workshop.txt", "browser.txt"], "make screenshots/ anew"),
     "slides": ("slides", ["workshop.txt"], "write the instructor's slides as one HTML file"),
+    "site": (
+        "publish.site",
+        ["workshop.txt", "site.txt"],
+        "write the READMEs, notebooks and a replay of the race as a static site",
+    ),
     "control": ("control", ["workshop.txt"], "make the stand-ins slow, failing or healthy"),
     "standins": ("standins", ["workshop.txt"], "start only the stand-in joke API and mail server"),
     "doctor": ("doctor", [], "say whether this machine is ready, and how to mend what isn't"),

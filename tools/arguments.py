@@ -342,7 +342,7 @@ def record(parser):
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=["one_at_a_time", "bursts", "kills", "hashes", "pictures", "web"],
+        choices=["one_at_a_time", "bursts", "kills", "hashes", "pictures", "web", "races"],
         help="make these anew, and keep the others' data",
     )
     parser.add_argument(
@@ -398,6 +398,21 @@ def screenshots(parser):
 def slides(parser):
     """Write SLIDES.md as one HTML file that needs no network, its pictures included."""
     add_output(parser, ROOT / "slides.html")
+
+
+@describes("site")
+def site(parser):
+    """Write the READMEs, the notebooks and a replay of the recorded races as a static site.
+
+    The folder can be opened from a disk or served by any host; nothing in it comes from outside.
+    """
+    parser.add_argument(
+        "--output",
+        type=started_in,
+        default=ROOT / "site",
+        metavar="FOLDER",
+        help="where to write it (site)",
+    )
 
 
 @describes("control")

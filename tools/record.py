@@ -17,6 +17,7 @@ from .processes import StartError
 from .recording import RECORDED, Recording, runs_to_keep, write
 from .runs import SEED, bursts, hashes, kills, one_at_a_time, web
 from .runs_of_pictures import pictures
+from .runs_of_races import races
 from .standins import Standins
 from .visitor import SignUpRefused
 
@@ -27,6 +28,7 @@ RUNS = {
     "hashes": hashes,
     "pictures": pictures,
     "web": web,
+    "races": races,
 }
 
 

@@ -1,20 +1,113 @@
 """Sphinx's configuration of the site. Its sources are the repository's own pages, as they are."""
 
 import re
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from docutils import nodes
+
+from tools.catalogue import ROOT, STEPS
+from tools.changes import diffs
+from tools.publish.site import REPLAY
+
+ADDRESS = "https://example.org/"  # where the site is published
 
 project = "Django background work, five ways"
 html_title = project
+html_baseurl = ADDRESS
 root_doc = "README"
+include_patterns = ["**.md", "**.ipynb"]
+exclude_patterns = [".*", "**/.*", "**/var", "site", "wheels", "playground*"]
 extensions = ["myst_nb"]
-include_patterns = ["README.md", "step*/*.md", "docs/*.md", "*.md", "examples/*/README.md", "benchmarks/**.md", "notebooks/*.ipynb"]
-exclude_patterns = [".*", "**/var", "kit/**/tests"]
-html_theme = "furo"
-html_copy_source = False
-html_show_sourcelink = False
-nb_execution_mode = "off"
+nb_execution_mode = "off"  # what is committed is shown
 myst_heading_anchors = 3
-myst_links_external_new_tab = False
+html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+templates_path = ["templates"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "replay_link.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
+html_context = {"replay": REPLAY}
+html_copy_source = False
+html_use_index = False
+html_show_search_summary = False  # the search would fetch pages, which a browser blocks on file://
+
+FOLDER_LINK = re.compile(r"\[([^\[\]]*)\]\(([^()#:\s]+/)\)")
+PLOT_TITLE = re.compile(r'title(?:\(|=)"(.+?)"')
+PICTURE_OF_THE_RACE = re.compile(r"screenshots/race\w*\.(\w+)$")
+STILL = {"png", "jpg", "svg"}
+
+
+def change_source(app, name, source):
+    """Fit a page's text into the site."""
+    folder = (ROOT / name).parent
+
+    def readme_of(match):
+        text, path = match.groups()
+        return f"[{text}]({path}README.md)" if (folder / path / "README.md").exists() else text
+
+    source[0] = FOLDER_LINK.sub(readme_of, source[0])
+    if name == root_doc:
+        first, heading, rest = source[0].partition("\n## ")
+        link = (
+            f'<p><a href="{REPLAY}">Watch the race, replayed</a>, without installing anything.</p>'
+        )
+        source[0] = f"{first}\n{link}\n{heading}{rest}\n{contents(app.env.found_docs)}"
+    for before, step in zip(STEPS, STEPS[1:], strict=False):
+        if name == f"{step.name}/README":
+            source[0] += changes(before, step)
+
+
+def contents(names):
+    """Return the tables of contents: the lessons, the notebooks, and the other pages."""
+    lessons = [f"{step.name}/README" for step in STEPS]
+    notebooks = sorted(name for name in names if (ROOT / f"{name}.ipynb").exists())
+    others = sorted(names - {root_doc, *lessons, *notebooks}, key=lambda n: (n.count("/"), n))
+    parts = {"The steps": lessons, "Notebooks": notebooks, "More": others}
+    return "".join(
+        "\n```{toctree}\n:hidden:\n:caption: " + "\n".join([caption, "", *pages]) + "\n```\n"
+        for caption, pages in parts.items()
+    )
+
+
+def changes(before, step):
+    """Return the section with the change from the step before, file by file."""
+    text = f"\n## Everything that changed since step {before.number}\n\n"
+    text += "Tests, migrations and this page aside.\n"
+    for name, lines in diffs(before, step).items():
+        text += f"\n### `{name}`\n\n`````diff\n" + "\n".join(lines) + "\n`````\n"
+    return text
+
+
+def change_pictures(app, doctree):
+    """Name each plot by its title, and let the pictures of the race lead to its replay."""
+    for cell in doctree.findall(
+        lambda node: (
+            "cell" in node.get("classes", []) if isinstance(node, nodes.container) else False
+        )
+    ):
+        title = PLOT_TITLE.search(cell.astext())
+        for image in cell.findall(nodes.image):
+            image.setdefault("alt", title[1] if title else "plot")
+    for image in list(doctree.findall(nodes.image)):
+        if kind := PICTURE_OF_THE_RACE.search(image["uri"]):
+            link = nodes.reference(refuri=replay_from(app.env.docname))
+            image.replace_self(link)
+            is_still = kind[1] in STILL
+            link += image if is_still else nodes.Text(f"{image['alt']}: replay it")
+
+
+def replay_from(name):
+    return "../" * name.count("/") + REPLAY
+
+
+def setup(app):
+    app.connect("source-read", change_source)
+    app.connect("doctree-read", change_pictures)
