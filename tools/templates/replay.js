@@ -67,6 +67,7 @@ function rewind() {
   pause();
   position = matchMedia("(prefers-reduced-motion: reduce)").matches ? end() : 0;
   show();
+  if (!position) setText($("#status"), "Ready to start.");
   nameButton();
 }
 
