@@ -19,7 +19,15 @@ COMMANDS = {
     "reset": ("playground.reset", ["workshop.txt"], "start the stage again, and keep a backup"),
     "test": (
         "test_all",
-        ["workshop.txt", "tests.txt", "browser.txt", "notebooks.txt", "cluster.txt", "servers.txt", "site.txt"],
+        [
+            "workshop.txt",
+            "tests.txt",
+            "browser.txt",
+            "notebooks.txt",
+            "cluster.txt",
+            "servers.txt",
+            "site.txt",
+        ],
         "run every test, or those of one step",
     ),
     "notebooks": (

@@ -18,10 +18,13 @@ from .race.recorded import recorded
 from .visitor import SignUpRefused
 from .web import POLL
 
+SHORTEST_RESIZE = 2  # seconds, so that a kill can hit it
+
 
 def races(recording, options):
     """The demo's race, and the same with a kill in each step while it resizes the picture."""
-    os.environ["SIMULATED_RESIZE_SECONDS"] = str(options.resize_seconds)
+    resize_seconds = max(options.resize_seconds, SHORTEST_RESIZE)
+    os.environ["SIMULATED_RESIZE_SECONDS"] = str(resize_seconds)
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         ThreadPoolExecutor(12) as threads,
@@ -31,13 +34,12 @@ def races(recording, options):
             demo_races = Races(sites, recording.standins, threads, Event())
             kept = [
                 {"title": "Nothing is killed"} | run(demo_races),
-                {"title": "A kill in each step"} | run(demo_races, options.resize_seconds / 4),
+                {"title": "A kill in each step"} | run(demo_races, resize_seconds / 4),
             ]
-    settings = recording.settings(simulated_resize_seconds=options.resize_seconds)
+    settings = recording.settings(simulated_resize_seconds=resize_seconds)
     record = {"date": date.today().isoformat()} | machine_and_versions()
     record |= {"settings": settings, "races": kept}
     recording.files["races.json"] = json.dumps(record) + "\n"
-    recording.console.print(f"races: {', '.join(race['title'] for race in kept)}", soft_wrap=True)
 
 
 def run(demo_races, kill_after=None):
