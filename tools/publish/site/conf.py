@@ -20,6 +20,7 @@ extensions = ["myst_nb"]
 nb_execution_mode = "off"  # what is committed is shown
 myst_heading_anchors = 3
 html_theme = "furo"
+html_favicon = "static/icon.svg"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
