@@ -62,7 +62,7 @@ def needed(name, options):
         return COMMANDS["cluster"][1]
     spared = []
     if name == "test" and options.step:
-        spared = ["browser.txt", "notebooks.txt", "cluster.txt", "servers.txt"]
+        spared = ["browser.txt", "notebooks.txt", "cluster.txt", "servers.txt", "site.txt"]
     if name == "notebooks" and options.update is not None:
         spared = ["jupyterlab.txt"]
     return [lock for lock in locks if lock not in spared]

@@ -82,25 +82,28 @@ class Links(HTMLParser):
 
     def __init__(self, path):
         super().__init__()
-        self.links, self.loaded, self.names = [], [], set()
+        self.links, self.loaded, self.names, self.pictures = [], [], set(), []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.names |= {attributes.get("id"), attributes.get("name")}
+        if tag == "img":
+            self.pictures.append(attributes.get("alt"))
         if tag == "a":
             self.links.append(attributes.get("href", ""))
         elif attributes.get("rel") != "canonical":
             self.loaded += [attributes[name] for name in ("href", "src") if attributes.get(name)]
 
 
-def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(pages):
+def test_links_lead_somewhere_pictures_have_words_and_all_is_in_the_folder(pages):
     read = {path: Links(path) for path in pages}
     dead = []
     for path, page in read.items():
         assert [
             url for url in page.loaded if re.match(r"\w+:|//", url) and "data:" not in url
         ] == []
+        assert all(page.pictures), path.name
         for link in page.links + page.loaded:
             url = urlsplit(link)
             if url.scheme:

@@ -1,6 +1,7 @@
 """Sphinx's configuration of the site. Its sources are the repository's own pages, as they are."""
 
 import re
+from itertools import pairwise
 
 from docutils import nodes
 
@@ -61,7 +62,7 @@ def change_source(app, name, source):
             f'<p><a href="{REPLAY}">Watch the race, replayed</a>, without installing anything.</p>'
         )
         source[0] = f"{first}\n{link}\n{heading}{rest}\n{contents(app.env.found_docs)}"
-    for before, step in zip(STEPS, STEPS[1:], strict=False):
+    for before, step in pairwise(STEPS):
         if name == f"{step.name}/README":
             source[0] += changes(before, step)
 
@@ -88,25 +89,23 @@ def changes(before, step):
 
 
 def change_pictures(app, doctree):
-    """Name each plot by its title, and let the pictures of the race lead to its replay."""
-    for cell in doctree.findall(
-        lambda node: (
-            "cell" in node.get("classes", []) if isinstance(node, nodes.container) else False
-        )
-    ):
-        title = PLOT_TITLE.search(cell.astext())
-        for image in cell.findall(nodes.image):
-            image.setdefault("alt", title[1] if title else "plot")
+    """Name each plot, and let the pictures of the race lead to its replay."""
     for image in list(doctree.findall(nodes.image)):
+        if "alt" not in image:
+            image["alt"] = title_of(image)
         if kind := PICTURE_OF_THE_RACE.search(image["uri"]):
-            link = nodes.reference(refuri=replay_from(app.env.docname))
+            link = nodes.reference(refuri="../" * app.env.docname.count("/") + REPLAY)
             image.replace_self(link)
-            is_still = kind[1] in STILL
-            link += image if is_still else nodes.Text(f"{image['alt']}: replay it")
+            link += image if kind[1] in STILL else nodes.Text(f"Watch it: {image['alt']}")
 
 
-def replay_from(name):
-    return "../" * name.count("/") + REPLAY
+def title_of(plot):
+    """Return the title that the plot's cell gives it, or else that of the section."""
+    cell = plot.parent
+    while "cell" not in cell["classes"]:
+        cell = cell.parent
+    title = PLOT_TITLE.search(cell.astext())
+    return title[1] if title else cell.parent.next_node(nodes.title).astext()
 
 
 def setup(app):
