@@ -330,7 +330,8 @@ def test_environment_made_by_hand_is_left_alone(clone):
 def test_no_network_ends_in_one_line_and_leaves_the_other_commands_working(ready, no_network):
     """Such as a step's tests, which need no browser, no notebooks and no cluster."""
     ready.pretend_installed("tests.txt")
-    for lock in ["browser.txt", "notebooks.txt", "jupyterlab.txt", "cluster.txt", "servers.txt"]:
+    absent = ["browser", "notebooks", "jupyterlab", "cluster", "servers", "site"]
+    for lock in [f"{name}.txt" for name in absent]:
         (ready.lock.parent / lock).write_text("absent==1.0\n", encoding="utf-8")
     result = ready.run("test", **no_network)
     assert result.returncode == 1

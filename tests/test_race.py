@@ -311,7 +311,14 @@ def test_page_and_its_files_come_from_here_alone(page, sites):
         assert f"{site.url.replace('127.0.0.1', 'localhost')}/" in response.text
     assert 'value="ada"' in response.text
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
-    for path in ["/race.js", "/race.css", "/style.css", "/timeline.css", "/picture.jpg"]:
+    for path in [
+        "/race.js",
+        "/race_live.js",
+        "/race.css",
+        "/style.css",
+        "/timeline.css",
+        "/picture.jpg",
+    ]:
         assert page.get(path).status_code == 200
     assert page.get("/../demo.py").status_code == 404
     assert len(page.get("/picture.jpg").content) < 50_000

@@ -1,12 +1,14 @@
 """The recording, made for real with one sign-up where the notebooks have thirty."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import tempfile
 from datetime import date
 from itertools import groupby
+from math import inf
 from pathlib import Path
 
 import psutil
@@ -18,6 +20,8 @@ import tools.measure.record
 from tools.measure.recording import Recording
 from tools.measure.runs import SEED
 from tools.measure.runs_of_pictures import PICTURES
+from tools.race.drawing import drawing
+from tools.race.recorded import RecordedLane
 from tools.sites.catalogue import ROOT, STEPS
 from tools.sites.machine import machine_and_versions
 from tools.sites.ports import free_port, reserved_ports
@@ -66,6 +70,7 @@ def record(folder, *options):
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
+        env=os.environ | {"OUTBOX_LEASE_SECONDS": "3"},
         timeout=LIMIT * 2,
     )
 
@@ -96,7 +101,11 @@ def recorded(folder):
 
 def test_all_files_are_there_and_nothing_else(recording):
     names = {f"{name}.jsonl" for name in [*RUNS, *KILLS, "pictures_memory"]}
-    assert {path.name for path in recording.iterdir()} == names | {"demo.json", "recorded.json"}
+    assert {path.name for path in recording.iterdir()} == names | {
+        "demo.json",
+        "races.json",
+        "recorded.json",
+    }
 
 
 @by_run
@@ -179,6 +188,19 @@ def test_demo_signs_up_in_all_steps_and_prints_the_staircase(recording):
     slow = ["resize picture", "fetch joke", "send mail"]
     waited_for = {number: [work for work in slow if work in waits[number]] for number in waits}
     assert waited_for == {1: slow, 2: slow, 3: ["resize picture"], 4: [], 5: []}
+
+
+def test_kill_in_each_step_loses_the_picture_but_in_the_last(recording):
+    record = json.loads((recording / "races.json").read_text(encoding="utf-8"))
+    assert record["settings"]["simulated_resize_seconds"] == 2
+    healthy, killed = (
+        [drawing(RecordedLane(lane, inf), inf) for lane in race["lanes"]]
+        for race in record["races"]
+    )
+    assert [lane["state"] for lane in healthy] == ["done"] * len(STEPS)
+    assert [len(lane["kills"]) for lane in killed] == [1] * len(STEPS)
+    assert ["picture" in lane["lost"] for lane in killed] == [True] * 4 + [False]
+    assert killed[-1]["picture"] == "resized again, after the kill"
 
 
 def test_hashers_differ(recording):

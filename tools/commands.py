@@ -31,7 +31,7 @@ ATTENDEE = {
     "test": Command(
         "upkeep",
         "test_all",
-        [*STEPS, "tests.txt", "browser.txt", "notebooks.txt", *CLUSTER],
+        [*STEPS, "tests.txt", "browser.txt", "notebooks.txt", "site.txt", *CLUSTER],
         "run every test, or those of one step",
     ),
     "doctor": Command("setup", "doctor", [], "say whether this machine is ready; how to mend it"),
@@ -39,6 +39,12 @@ ATTENDEE = {
 }
 INSTRUCTOR = {
     "bundle": Command("setup", "bundle", ["bundle.txt"], "pack all of it for a room offline"),
+    "site": Command(
+        "publish",
+        "site",
+        [*STEPS, "site.txt"],
+        "write the pages and a replay of the race as a static site",
+    ),
     "slides": Command("publish", "slides", STEPS, "write the slides as one HTML file"),
     "standins": Command("standins", "serve", STEPS, "start the joke API and mail server alone"),
     "losses": Command("measure", "losses", STEPS, "stop each step at work; count what is lost"),
@@ -85,7 +91,7 @@ def locks_of(name, options):
         return COMMANDS["cluster"].locks
     spared = []
     if name == "test" and options.step:
-        spared = ["browser.txt", "notebooks.txt", *CLUSTER]
+        spared = ["browser.txt", "notebooks.txt", "site.txt", *CLUSTER]
     if name == "notebooks" and options.update is not None:
         spared = ["jupyterlab.txt"]
     return [lock for lock in locks if lock not in spared]

@@ -68,7 +68,8 @@ def open_page(browser, context_with):
             return page
 
         def complain_of_request(url):
-            if not url.startswith("data:") and urlsplit(url).hostname != "127.0.0.1":
+            address = urlsplit(url)
+            if address.scheme not in ("data", "file") and address.hostname != "127.0.0.1":
                 complaints.append(url)
 
         def complain_of_message(message):

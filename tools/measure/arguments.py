@@ -43,7 +43,7 @@ def record(parser):
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=["one_at_a_time", "bursts", "kills", "hashes", "pictures", "web"],
+        choices=["one_at_a_time", "bursts", "kills", "hashes", "pictures", "web", "races"],
         help="make these anew, and keep the others' data",
     )
     parser.add_argument(

@@ -19,6 +19,7 @@ from ..standins.standins import Standins
 from .recording import RECORDED, Recording, runs_to_keep, write
 from .runs import SEED, bursts, hashes, kills, one_at_a_time, web
 from .runs_of_pictures import pictures
+from .runs_of_races import races
 
 RUNS = {
     "one_at_a_time": one_at_a_time,
@@ -27,6 +28,7 @@ RUNS = {
     "hashes": hashes,
     "pictures": pictures,
     "web": web,
+    "races": races,
 }
 
 

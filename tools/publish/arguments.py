@@ -1,7 +1,7 @@
 """The arguments of notebooks, docs, screenshots and slides. Standard library only."""
 
 from ..arguments import add_output
-from ..sites.catalogue import ROOT
+from ..sites.catalogue import ROOT, started_in
 
 
 def notebooks(parser):
@@ -29,3 +29,17 @@ def screenshots(parser):
 def slides(parser):
     """Write docs/SLIDES.md as one HTML file that needs no network, its pictures included."""
     add_output(parser, ROOT / "slides.html")
+
+
+def site(parser):
+    """Write the READMEs, the notebooks and a replay of the recorded races as a static site.
+
+    The folder can be opened from a disk or served by any host; nothing in it comes from outside.
+    """
+    parser.add_argument(
+        "--output",
+        type=started_in,
+        default=ROOT / "site",
+        metavar="FOLDER",
+        help="where to write it (site)",
+    )

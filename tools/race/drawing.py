@@ -3,8 +3,11 @@
 import time
 
 
-def drawing(lane):
-    """Return what the page shows of a lane. Times are in seconds from the lane's zero on."""
+def drawing(lane, now=None):
+    """Return what the page shows of a lane. Times are in seconds from the lane's zero on.
+
+    `now`: the moment of a recorded race that is replayed, in seconds since the epoch.
+    """
     drawn = {
         "step": lane.step.number,
         "username": lane.visitor.username,
@@ -23,16 +26,17 @@ def drawing(lane):
     }
     if lane.answer is None or not (lane.sign_up.first or lane.kills):
         return drawn
-    return drawn | times(lane)
+    return drawn | times(lane, now or time.time())
 
 
-def times(lane):
+def times(lane, now):
     sign_up, zero = lane.sign_up, lane.zero
     kills = [kill for kill in lane.kills if kill.at]
     # What a lane that is over still shows as running is no longer watched.
     known = [kill.back_at or kill.at for kill in kills]
     known += [r["end"] or sign_up.abandoned_at(r) or r["start"] for r in sign_up.records]
-    now = max(known) if lane.is_over and not sign_up.running else time.time()
+    if lane.is_over and not sign_up.running:
+        now = max(known)
 
     def end(record):
         return record["end"] or sign_up.abandoned_at(record) or now

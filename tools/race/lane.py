@@ -27,7 +27,7 @@ class Lane:
         self.sign_up = SignUp(mail_tries=MAIL_TRIES[step], has_consumer=step.has_consumer)
         self.kills = []  # those that came while the lane was under way
         self.answer = None  # a future, once the request was sent
-        self.request_seconds = None
+        self.request_seconds = self.answered_at = None
         self.problem = ""
         self.is_over = False
 
@@ -71,6 +71,7 @@ class Lane:
         return self.request_seconds is not None and retried
 
     def read_answer(self):
+        self.answered_at = time.time()
         try:
             response = self.answer.result()
         except (requests.RequestException, ValueError) as error:  # ValueError: a form without token

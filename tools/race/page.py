@@ -16,10 +16,11 @@ from .lane import LIMIT
 from .races import NAME
 
 STATIC = ROOT / "kit/timing/static/timing"  # the steps' own files, for the colours of the work
-CSS = "text/css; charset=utf-8"
+CSS, JAVASCRIPT = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 FILES = {
     "GET /race.css": (TEMPLATES / "race.css", CSS),
-    "GET /race.js": (TEMPLATES / "race.js", "text/javascript; charset=utf-8"),
+    "GET /race.js": (TEMPLATES / "race.js", JAVASCRIPT),
+    "GET /race_live.js": (TEMPLATES / "race_live.js", JAVASCRIPT),
     "GET /style.css": (STATIC / "style.css", CSS),
     "GET /timeline.css": (STATIC / "timeline.css", CSS),
 }

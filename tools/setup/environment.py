@@ -40,6 +40,7 @@ MEGABYTES = {
     "bench.txt": 38,
     "cluster.txt": 22,
     "servers.txt": 63,
+    "site.txt": 37,
 }
 NO_PIP = (
     f"{BASE} lacks venv, ensurepip or a recent pip: on Debian and Ubuntu 'sudo apt install "

@@ -1,13 +1,9 @@
-// Asks the demo for the state of the race, again and again, and draws it.
-const RUNNING_PAUSE = Number(document.body.dataset.pause); // milliseconds between two looks at a race that runs
-const IDLE_PAUSE = 1000;
+// Draws the state of a race, which race_live.js asks the demo for, and replay.js takes from a record.
 const SCALES = [2, 4, 6, 8, 10, 16, 20, 30, 40, 60, 80]; // seconds that the lanes are wide
 
 const $ = (selector, parent = document) => parent.querySelector(selector);
 const seconds = (number, digits = 2) => `${number.toFixed(digits)} s`;
 const slug = (event) => event.replaceAll(" ", "-");
-let shown = ""; // the race as it was drawn last
-let wasRunning = false;
 
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
@@ -20,20 +16,6 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text; // or a screen reader says it again
 }
 
-async function post(path, body) {
-  const headers = { "Content-Type": "application/json" };
-  try {
-    const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
-    const answer = await response.json();
-    setText($("#message"), answer.error ?? "");
-  } catch {
-    setText($("#message"), "The demo does not answer. Is it still running?");
-  }
-  await look();
-}
-
-// The race
-
 function draw(race) {
   const whole = Math.max(...race.lanes.map((lane) => lane.whole ?? 0));
   const scale = SCALES.find((size) => whole <= size) ?? Math.ceil(whole);
@@ -42,10 +24,6 @@ function draw(race) {
   drawLegend(race.lanes);
   drawTable(race.lanes);
   setText($("#status"), sentence(race));
-  if (wasRunning && race.is_over) setText($("#message"), ""); // it was that a race is running
-  wasRunning = !race.is_over;
-  $("#login").hidden = false;
-  setText($("#username"), race.lanes[0].username);
 }
 
 function drawAxis(scale) {
@@ -180,67 +158,3 @@ function sentence(race) {
   const where = back.length ? `is back in step ${back.map((lane) => lane.step).join(", ")}` : "is not back anywhere yet";
   return `Race ${race.number} runs, ${order}. The page ${where}.`;
 }
-
-// The switches
-
-function drawSwitches(settings) {
-  for (const [name, value] of Object.entries(settings)) {
-    const control = $("#switches").elements[name];
-    // A number that is being typed is left alone.
-    if (control !== document.activeElement || control.tagName === "SELECT") control.value = value ?? "";
-    control.closest("fieldset").classList.toggle("broken", Boolean(settings[`${name.slice(0, 4)}_failure`]));
-  }
-}
-
-function setting(name, text) {
-  return name.endsWith("_delay") ? Number(text) : text || null;
-}
-
-// Start
-
-async function look() {
-  try {
-    const state = await (await fetch("race.json")).json();
-    drawSwitches(state.standins);
-    drawKills(state.kills);
-    const json = JSON.stringify(state.race);
-    if (state.race && json !== shown) draw(state.race);
-    shown = json;
-    const isKilling = Object.values(state.kills).some((kill) => !kill.is_over);
-    return isKilling || Boolean(state.race && !state.race.is_over);
-  } catch {
-    setText($("#status"), "The demo does not answer. Is it still running?");
-    shown = "";
-    return false;
-  }
-}
-
-async function watch() {
-  const isRunning = !document.hidden && await look();
-  setTimeout(watch, isRunning ? RUNNING_PAUSE : IDLE_PAUSE);
-}
-
-$("#start").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const together = $("[name=when]:checked").value === "together";
-  post("race", { name: $("#name").value, together });
-  // On a phone or a low screen, the lanes are below the forms.
-  if (matchMedia("(max-width: 60rem), (max-height: 44rem)").matches) $("#status").scrollIntoView();
-});
-
-$("#race").addEventListener("click", ({ target }) => {
-  if (target.matches(".kill")) post("kill", { step: Number(target.closest("section").dataset.step) });
-});
-
-$("#switches").addEventListener("submit", (event) => event.preventDefault());
-
-$("#switches").addEventListener("change", ({ target }) => {
-  if (target.reportValidity()) post("control", { [target.name]: setting(target.name, target.value) });
-});
-
-$("#in-order").addEventListener("click", ({ target }) => {
-  const settings = Object.entries(target.dataset);
-  post("control", Object.fromEntries(settings.map(([name, text]) => [name, setting(name, text)])));
-});
-
-watch();

@@ -98,19 +98,25 @@ def files(step):
     }
 
 
-def changed_lines(before, after):
-    """Return how many lines each file loses or gains from one step to the next.
+def diffs(before, after):
+    """Return the lines of a diff for each file that differs from one step to the next.
 
-    Blank lines don't count. Tests, migrations, the README and the cluster are left out.
+    Tests, migrations, the README and the cluster are left out.
     """
     old, new = files(before), files(after)
-    counts = {}
-    for name in sorted(old.keys() | new.keys()):
-        if old.get(name) == new.get(name) or is_aside(name):
-            continue
-        lines = list(difflib.unified_diff(old.get(name, []), new.get(name, []), n=0))[2:]
-        counts[name] = sum(line[0] in "+-" and bool(line[1:].strip()) for line in lines)
-    return counts
+    return {
+        name: list(difflib.unified_diff(old.get(name, []), new.get(name, []), lineterm=""))[2:]
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name) and not is_aside(name)
+    }
+
+
+def changed_lines(before, after):
+    """Return how many lines each of these files loses or gains; blank lines don't count."""
+    return {
+        name: sum(line[0] in "+-" and bool(line[1:].strip()) for line in lines)
+        for name, lines in diffs(before, after).items()
+    }
 
 
 def is_aside(name):
