@@ -15,13 +15,14 @@ import requests
 
 from tools.commands import COMMANDS
 from tools.playground.project import LEFT_OUT, PORT
-from tools.race import RaceHandler, Races
+from tools.race import Races, pages
+from tools.sites.addresses import address, listen
 from tools.sites.catalogue import BY_NUMBER, ROOT, STEPS
 from tools.sites.manage import databases, new_database, schema_of
 from tools.sites.processes import StartError, has_ended, kill, start
 from tools.sites.site import running_site
 from tools.sites.visitor import Visitor
-from tools.sites.web import address, listen, serve
+from tools.sites.web import serve
 
 from .conftest import wait_for
 
@@ -142,10 +143,10 @@ def test_editor_in_a_browser_forwards_what_listens_here(standins, tmp_path, monk
     races = Races({}, standins, None, Event())
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    with serve(listener, RaceHandler, races, "127.0.0.1"):
+    with serve(listener, pages, races, "127.0.0.1"):
         for name, status in [
             (f"fuzzy-doodle-{port}.app.github.example", 200),
-            ("evil.example", 403),
+            ("evil.example", 400),
         ]:
             headers = {"Host": name, "Origin": f"https://{name}"}
             url = f"http://127.0.0.1:{port}/control"

@@ -11,6 +11,7 @@ from threading import RLock
 
 import psutil
 
+from .sites.addresses import LOOPBACK
 from .sites.catalogue import ROOT
 from .sites.manage import manage
 from .sites.ports import free_port
@@ -24,7 +25,6 @@ from .sites.processes import (
     wait_until,
 )
 from .sites.site import answers, words
-from .sites.web import LOOPBACK
 
 BUCKET, ACCESS_KEY, SECRET_KEY = "pictures", "workshop", "workshop-secret"
 

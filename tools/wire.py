@@ -6,7 +6,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Event, Thread
 from urllib.parse import urlsplit
 
-from .sites.web import LOOPBACK
+from .sites.addresses import LOOPBACK
 
 
 class Wire(ThreadingTCPServer):

@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 
 from rich.progress import track
 
+from ..sites.addresses import POLL
 from ..sites.catalogue import ROOT
 from ..sites.processes import StartError, running, wait_until
 from ..sites.site import running_site
 from ..sites.timings import SLOW_WORK
 from ..sites.visitor import PICTURE_SIZE, SignUpRefused, Visitor, make_picture
-from ..sites.web import POLL
 from . import busy_clients
 
 LIMIT = 300  # seconds that the work of a run's sign-ups may take

@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
+from .addresses import forwarded, names
 from .processes import StartError
-from .web import forwarded, names
 
 databases = {}  # new ones, as bytes, by their schema
 one_at_a_time = defaultdict(Lock)

@@ -2,18 +2,18 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import RLock
 from urllib.parse import urlsplit
 
 import requests
 
+from .addresses import LOOPBACK, reachable
 from .manage import manage, migrate, new_database, step_environment
 from .ports import free_port
-from .processes import StartError, check_port_is_free, kill, start, stop, wait_until
+from .processes import StartError, check_port_is_free, kill, sole_owner, start, stop, wait_until
 from .timings import TimingLog
-from .web import LOOPBACK, reachable
 
 
 class Site:
@@ -44,12 +44,13 @@ class Site:
         logs = logs or self.var_dir.parent
         self.log, self.consumer_log = logs / f"{step.name}.log", logs / f"{step.name}.consumer.log"
         self.server = self.consumer = None
-        self.lock = RLock()
+        self.lock, self.held = RLock(), ExitStack()
         self.is_stopped = False
 
     def start(self, with_consumer=True):
         """Migrate and start everything; raise StartError if that fails."""
         with self.lock:
+            self.held.enter_context(sole_owner(self.var_dir))
             self.migrate()
             self.start_server()
             if self.step.has_consumer and with_consumer:
@@ -127,6 +128,7 @@ class Site:
             for process in [self.consumer, self.server]:
                 if process:
                     stop(process)
+            self.held.close()
 
 
 def answers(url):
