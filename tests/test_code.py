@@ -10,7 +10,7 @@ import pytest
 
 from tools.sites.catalogue import ROOT, STEPS
 from tools.sites.manage import manage
-from tools.upkeep.test_all import files, same
+from tools.upkeep.changes import files_at, same
 
 # All that Django's commands judge a step by; where it is that of an earlier step, so is the answer.
 JUDGED = [
@@ -92,7 +92,7 @@ BETWEEN = {
 
 @pytest.mark.parametrize("step", STEPS[1:-1], ids=lambda step: step.name)
 def test_strangers_meet_the_code_of_the_first_or_the_last_step(step):
-    names = {path.as_posix() for path in files(step, ["accounts", "config", "timing"])} - BETWEEN
+    names = {path.as_posix() for path in files_at(step, ["accounts", "config", "timing"])} - BETWEEN
     ends = [STEPS[0], STEPS[-1]]
     assert [name for name in names if not any(same(name, step, end) for end in ends)] == []
 

@@ -483,4 +483,4 @@ def test_process_stops_cleanly_while_requests_do_not_end(name, failure):
             process.send_signal(getattr(signal, name))  # on Windows, SIGTERM is terminate()
             process.wait(LONG)
         assert process.stderr.read() == ""
-        assert process.returncode == (1 if os.name == "nt" else 0)
+        assert process.returncode == (1 if os.name == "nt" else 128 + getattr(signal, name))

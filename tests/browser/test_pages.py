@@ -10,7 +10,7 @@ from tools.publish import slides
 from tools.sites.catalogue import STEPS
 from tools.sites.site import running_site
 from tools.sites.visitor import PASSWORD, Visitor
-from tools.upkeep.test_all import files, same
+from tools.upkeep.changes import files_at, same
 
 from ..conftest import LIGHT, VisitedSite, wait_for
 
@@ -97,8 +97,8 @@ def test_pages_of_the_last_step_are_those_of_every_step():
     """Or it would not do to look at these alone: they differ in one sentence."""
     *earlier, last = STEPS
     for step in earlier:
-        assert files(step, PAGES) == files(last, PAGES)
-        names = [name.as_posix() for name in files(last, PAGES)]
+        assert files_at(step, PAGES) == files_at(last, PAGES)
+        names = [name.as_posix() for name in files_at(last, PAGES)]
         assert [name for name in names if not same(name, step, last)] == [ABOUT_THE_STEP]
     for step in STEPS:
         text = (step.folder / ABOUT_THE_STEP).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from watchfiles import PythonFilter, watch
 
 from ..arguments import parse
 from ..sites.addresses import address, printable, warning
-from ..sites.manage import manage, migrate, step_environment
+from ..sites.manage import manage, migrate, server_command, step_environment
 from ..sites.processes import (
     StartError,
     check_port_is_free,
@@ -44,7 +44,7 @@ def run(step, base_port, host, production=False):
     with ExitStack() as stack:
         stack.enter_context(sole_owner(step.folder / "var"))
         standins = stack.enter_context(start_standins(base_port, host))
-        variables, server = {}, manage("runserver", f"{host}:{port}")
+        variables, server = {}, server_command(host, port)
         if production:
             variables, server = production_variables(), production_command(host, port)
         environment = step_environment(step, standins, port=port, **variables)
@@ -81,8 +81,14 @@ def keep_consumer_running(folder, environment, site):
 
 def watch_code(folder, changed, stopping):
     """Set the event `changed` whenever a .py file is saved, until `stopping` is set."""
-    for _ in watch(folder, watch_filter=PythonFilter(), stop_event=stopping):
-        changed.set()
+    options = {"watch_filter": PythonFilter(), "stop_event": stopping}
+    try:
+        for _ in watch(folder, **options):
+            changed.set()
+    except (OSError, RuntimeError) as error:  # an editor may have all watches
+        print(f"Looking for changes once a second, because: {error}", flush=True)
+        for _ in watch(folder, force_polling=True, poll_delay_ms=1000, **options):
+            changed.set()
 
 
 def run_consumer(folder, environment, site, changed):

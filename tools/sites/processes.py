@@ -149,7 +149,7 @@ def start(command, log_path, **options):
         # Signals raise their exceptions in the main thread, and could do so before Popen returns.
         with log_path.open("ab") as log, ThreadPoolExecutor(1) as thread:
             thread.submit(popen).result()
-    except SystemExit:
+    except (KeyboardInterrupt, SystemExit):
         for process in started:
             stop(process)
         raise
@@ -168,19 +168,22 @@ def running(command, log_path=None, **options):
         process = start(command, log_path, **options)
     try:
         yield process
-    except SystemExit:
+    except (KeyboardInterrupt, SystemExit):
         if log_path is None:
-            finish(process)
+            finish(process, patience=1)
         raise
     finally:
         stop(process)
 
 
-def finish(process):
-    """Let a process finish what it does, as after a Ctrl-C, which may have reached it already."""
+def finish(process, patience=0):
+    """Let a process finish what it does, as after a Ctrl-C.
+
+    With patience, in seconds, the terminal's Ctrl-C may have reached it already.
+    """
     with suppress(psutil.Error):
         with suppress(psutil.TimeoutExpired):
-            return process.wait(1)
+            return process.wait(patience)
         if os.name == "posix":
             process.send_signal(signal.SIGINT)
         process.wait(STOP_SECONDS)
