@@ -68,15 +68,14 @@ def keep_consumer_running(folder, environment, site):
     Start it again when it is killed, and when code changes, which Huey leaves to others.
     """
     changed, stopping = Event(), Event()
-    watching = Thread(target=watch_code, args=[folder, changed, stopping])
-    watching.start()
+    # A daemon, because a signal may come before the block below.
+    Thread(target=watch_code, args=[folder, changed, stopping], daemon=True).start()
     try:
         while site.poll() is None:
             run_consumer(folder, environment, site, changed)
             changed.clear()
     finally:
         stopping.set()
-        watching.join()
 
 
 def watch_code(folder, changed, stopping):
