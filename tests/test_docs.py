@@ -53,16 +53,6 @@ def test_every_option_that_the_instructor_is_told_of_exists():
     assert {option for option in options if f'"{option}"' not in code} == set()
 
 
-def test_instructor_is_told_the_recorded_time_of_a_full_room(timing_log):
-    burst = timing_log.load("burst_step4_2")
-    visitors, seconds = len(timing_log.sign_ups(burst)), timing_log.drained(burst)
-    each = seconds / visitors
-    text = " ".join(read("docs/INSTRUCTOR.md").split())
-    assert f"two workers need about {each:.0f} s for each visitor" in text
-    assert f"done after about {round(30 * each, -1):.0f} s" in text
-    assert f"(recorded: {visitors} visitors within a second, done after {seconds:.0f} s)" in text
-
-
 @by_step
 def test_every_trap_names_the_tests_that_show_it(step):
     text = read(f"{step.name}/README.md")

@@ -1,11 +1,13 @@
 """The race, pressed over HTTP as its page does, against the five steps as real processes."""
 
 import re
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from threading import Event
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -368,6 +370,8 @@ def test_room_watches_and_who_has_the_link_is_the_instructor(sites, standins):
         browser = requests.Session()
         page = browser.get(f"{audience.url}/?instructor={TOKEN}", timeout=LIMIT)
         assert page.url == f"{audience.url}/"
+        # The link may be clicked on another site, such as in the instructor's web mail.
+        assert "SameSite=Lax" in page.history[0].headers["Set-Cookie"]
         assert "disabled" not in page.text and 'class="kill"' in page.text
         for path, body in presses:
             response = browser.post(audience.url + path, json=body, timeout=LIMIT)
@@ -382,6 +386,9 @@ def test_stand_ins_of_a_room_are_set_by_its_instructor():
         pytest.skip("this machine has no address but its own")
     with Standins("0.0.0.0", http_port=0, smtp_port=0) as standins:
         room = standins.inbox_url.rstrip("/")
+        for port in [standins.smtp_port, urlsplit(standins.joke_url).port]:  # for this machine
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((printable("0.0.0.0"), port), LIMIT)
         assert requests.get(f"{room}/inbox.json", timeout=LIMIT).status_code == 200
         for url in [room, standins.http_url]:
             status = 403 if url == room else 200

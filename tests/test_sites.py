@@ -3,10 +3,11 @@
 import json
 import shutil
 import signal
+import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from threading import Event
 
 import psutil
@@ -18,8 +19,8 @@ from tools.playground.project import LEFT_OUT, PORT
 from tools.race import Races, pages
 from tools.sites.addresses import address, listen
 from tools.sites.catalogue import BY_NUMBER, ROOT, STEPS
-from tools.sites.manage import databases, new_database, schema_of
-from tools.sites.processes import StartError, has_ended, kill, start
+from tools.sites.manage import databases, new_database, schema_of, step_environment
+from tools.sites.processes import StartError, family, has_ended, kill, start
 from tools.sites.site import running_site
 from tools.sites.visitor import Visitor
 from tools.sites.web import serve
@@ -102,6 +103,32 @@ def test_killed_server_is_started_again_at_the_same_address_and_stays_stopped_in
     with pytest.raises(StartError, match="was stopped"):
         site.start_again()
     assert not site.answers()
+
+
+def test_server_lets_a_whole_room_wait(standins, tmp_path):
+    with running_site(BY_NUMBER[1], standins, tmp_path / "var") as site, ExitStack() as room:
+        for process in family(site.server):
+            process.suspend()
+        for _ in range(100):
+            connection = socket.create_connection(("127.0.0.1", site.port), timeout=LIMIT)
+            room.enter_context(connection)
+        for process in family(site.server):
+            process.resume()
+
+
+def test_editors_hosts_are_added_to_ours(standins, monkeypatch):
+    monkeypatch.setenv("ALLOWED_HOSTS", "editor.example")
+    monkeypatch.setenv("CSRF_TRUSTED_ORIGINS", "https://editor.example")
+    environment = step_environment(BY_NUMBER[1], standins)
+    assert environment["ALLOWED_HOSTS"] == "localhost,127.0.0.1,[::1],editor.example"
+    assert environment["CSRF_TRUSTED_ORIGINS"] == "https://editor.example"
+
+
+def test_callers_proxies_and_certificates_reach_no_step(standins, monkeypatch):
+    for name in ["ALL_PROXY", "https_proxy", "no_proxy", "REQUESTS_CA_BUNDLE"]:
+        monkeypatch.setenv(name, "socks://127.0.0.1:9")
+    environment = step_environment(BY_NUMBER[1], standins)
+    assert "socks://127.0.0.1:9" not in environment.values()
 
 
 def test_site_that_can_not_start_says_why_and_leaves_no_process(standins, tmp_path):
