@@ -145,7 +145,7 @@ def test_site_that_can_not_start_says_why_and_leaves_no_process(standins, tmp_pa
 def test_editor_in_a_browser_forwards_what_listens_here(standins, tmp_path, monkeypatch):
     """As Codespaces does: HTTPS outside, and our own name or that of the outside as the host's."""
     configuration = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
-    ports = [8000, *(8000 + step.number for step in STEPS), 8000 + PORT, 8010]
+    ports = [8000, *(8000 + step.number for step in STEPS), 8000 + PORT, 8010, 8031, 8032]
     assert configuration["forwardPorts"] == ports
     assert list(configuration["portsAttributes"]) == list(map(str, ports))
     _, launcher, command = configuration["postCreateCommand"].split()

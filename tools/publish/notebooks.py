@@ -126,7 +126,8 @@ def open_lab():
     os.chdir(FOLDER)
     # Or it would look on the network for a newer version of itself, and for news.
     offline = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
-    serve(["--LabApp.news_url=None", offline])
+    # As root, which a container's user often is, it would refuse.
+    serve(["--LabApp.news_url=None", offline, "--allow-root"])
 
 
 def main(arguments=None):

@@ -66,6 +66,10 @@ NO_NETWORK = (
     "could not download: connect to a network (a phone's will do, and some want a log-in page "
     "first) and run this again; later runs need none"
 )
+WRONG_INDEX = (
+    "the package index lacks a package: is it the right one? PIP_INDEX_URL names it, or pip's "
+    "settings do ('pip config list')"
+)
 DISK_FULL = "the disk is full: free some 900 MB and run this again"
 ELSEWHERE = (
     "pip has put the packages elsewhere, as its own settings tell it: take target, prefix, root or "
@@ -81,7 +85,8 @@ CAUSES = {
     "No space left|not enough space": DISK_FULL,
     "dependencies for SOCKS|[Ss]cheme.*socks|socks.*scheme": SOCKS,
     "(?i)ignoring indexes|packages were not found.*no-index": NO_INDEX,
-    r"Retrying \(|Max retries|[Tt]imed out|SSLError|from versions: none": NO_NETWORK,
+    r"Retrying \(|Max retries|[Tt]imed out|SSLError": NO_NETWORK,
+    "from versions: none": WRONG_INDEX,
     r"No module named '?(venv|ensurepip|pip)\b|ensurepip is not": NO_PIP,
 }
 
