@@ -18,7 +18,7 @@ from ..arguments import parse
 from ..race import MOST, Lane, Races, pages
 from ..sites.addresses import POLL, address, all_printable, listen, printable, warning
 from ..sites.catalogue import STEPS
-from ..sites.processes import StartError, check_port_is_free, stop_in_order
+from ..sites.processes import StartError, check_port_is_free, sole_owner, stop_in_order
 from ..sites.site import running_sites
 from ..sites.visitor import PASSWORD, SignUpRefused, make_picture
 from ..sites.web import TOKEN, serve
@@ -51,6 +51,8 @@ def demo(options, console):
             listener = stack.enter_context(listen(options.host, options.base_port))
         standins = stack.enter_context(start_standins(options.base_port, options.host))
         logs = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
+        for var_dir in var_dirs(options).values():
+            stack.enter_context(sole_owner(var_dir))
         sites = stack.enter_context(demo_sites(options, standins, logs))
         stopping = Event()
         stack.callback(stopping.set)  # first of all, so that no thread waits for stopped servers
@@ -73,15 +75,17 @@ def demo(options, console):
     return 0 if mails == thumbnails == total else 1
 
 
+def var_dirs(options):
+    """Return where each step writes."""
+    below = options.var_dir and options.var_dir.resolve()
+    return {step: below / step.name if below else step.folder / "var" for step in STEPS}
+
+
 def demo_sites(options, standins, logs):
     """Return the sites of all steps, to be entered."""
-    var_dirs = {
-        step: options.var_dir.resolve() / step.name if options.var_dir else step.folder / "var"
-        for step in STEPS
-    }
     return running_sites(
         standins,
-        var_dirs,
+        var_dirs(options),
         host=options.host,
         base_port=options.base_port,
         logs=logs,

@@ -10,7 +10,7 @@ from watchfiles import PythonFilter, watch
 
 from ..arguments import parse
 from ..sites.addresses import address, printable, warning
-from ..sites.manage import manage, migrate, server_command, step_environment
+from ..sites.manage import manage, migrate, step_environment
 from ..sites.processes import (
     StartError,
     check_port_is_free,
@@ -44,7 +44,7 @@ def run(step, base_port, host, production=False):
     with ExitStack() as stack:
         stack.enter_context(sole_owner(step.folder / "var"))
         standins = stack.enter_context(start_standins(base_port, host))
-        variables, server = {}, server_command(host, port)
+        variables, server = {}, manage("runserver", f"{host}:{port}")
         if production:
             variables, server = production_variables(), production_command(host, port)
         environment = step_environment(step, standins, port=port, **variables)

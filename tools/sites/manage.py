@@ -25,7 +25,7 @@ def step_environment(step, standins, var_dir=None, port=None, **variables):
 
     The step writes to `var_dir`, or to its own var/ without one. `variables` are further ones.
     """
-    paths = variables.get("PYTHONPATH") or os.environ.get("PYTHONPATH")
+    paths = str(variables.get("PYTHONPATH") or os.environ.get("PYTHONPATH", ""))
     hosts = [f"[{name}]" if ":" in name else name for name in names(standins.host)]
     origins = []
     if name := forwarded(port):
@@ -56,9 +56,10 @@ def with_the_callers(variable, values):
     return ",".join(filter(None, [*values, os.environ.get(variable)]))
 
 
-def server_command(host, port, *options):
-    """Return the command that runs the server for development."""
-    return [sys.executable, "-m", "tools.sites.runserver", f"{host}:{port}", *options]
+def server_command(host, port):
+    """Return the command that runs the server for development, for a room and without reload."""
+    runserver = ["-m", "tools.sites.runserver", "runserver", f"{host}:{port}", "--noreload"]
+    return [sys.executable, *runserver]
 
 
 def manage(*arguments):

@@ -1,14 +1,14 @@
-"""Django's runserver for a room: `python -m tools.sites.runserver ADDRESS`, in a step's folder.
+"""Django's runserver for a room: `python -m tools.sites.runserver runserver ADDRESS --noreload`.
 
-Ten visitors at most may wait until runserver takes their connections. Here it is as many as the
-system allows: a room signs up at the same moment, each with a picture.
+It runs the manage.py of the current folder. With Django's own ten, a room that signs up at the
+same moment, each with a picture, would wait in vain. Here as many visitors as the system allows may
+wait until the server takes their connections.
 """
 
-import sys
+import runpy
 
-from django.core.management import execute_from_command_line
 from django.core.servers.basehttp import WSGIServer
 
 if __name__ == "__main__":
     WSGIServer.request_queue_size = 1024
-    execute_from_command_line(["manage.py", "runserver", *sys.argv[1:]])
+    runpy.run_path("manage.py", run_name="__main__")

@@ -2,7 +2,7 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ import requests
 from .addresses import LOOPBACK, reachable
 from .manage import manage, migrate, new_database, server_command, step_environment
 from .ports import free_port
-from .processes import StartError, check_port_is_free, kill, sole_owner, start, stop, wait_until
+from .processes import StartError, check_port_is_free, kill, start, stop, wait_until
 from .timings import TimingLog
 
 
@@ -44,13 +44,12 @@ class Site:
         logs = logs or self.var_dir.parent
         self.log, self.consumer_log = logs / f"{step.name}.log", logs / f"{step.name}.consumer.log"
         self.server = self.consumer = None
-        self.lock, self.held = RLock(), ExitStack()
+        self.lock = RLock()
         self.is_stopped = False
 
     def start(self, with_consumer=True):
         """Migrate and start everything; raise StartError if that fails."""
         with self.lock:
-            self.held.enter_context(sole_owner(self.var_dir))
             self.migrate()
             self.start_server()
             if self.step.has_consumer and with_consumer:
@@ -71,7 +70,7 @@ class Site:
         wait_until(self.answers, self.server, f"{self.step.name}: the server", self.log)
 
     def server_command(self):
-        return server_command(self.host, self.port, "--noreload")
+        return server_command(self.host, self.port)
 
     def start_consumer(self, *options):
         """Start a consumer with further options of run_huey; raise StartError if that fails."""
@@ -128,7 +127,6 @@ class Site:
             for process in [self.consumer, self.server]:
                 if process:
                     stop(process)
-            self.held.close()
 
 
 def answers(url):
