@@ -19,9 +19,9 @@ AGAIN = "--reruns=1"
 # that share sites stays in one worker (xdist_group).
 AT_THE_ROOT = ["-pfrozen", "--numprocesses=6", "--dist=loadgroup", "--no-loadscope-reorder"]
 # The plugins of pytest that a step's tests use. The others that are there take a second to import.
-PLUGINS = ["slipcover.pytest_plugin", "frozen", "xdist.plugin", "pytest_rerunfailures"]
+PLUGINS = ["slipcover.pytest_plugin", "frozen", "pytest_rerunfailures"]
 PLUGINS += ["pytest_django.plugin", "pytest_httpserver.pytest_plugin"]
-IN_A_STEP = ["--disable-plugin-autoload", *(f"-p{name}" for name in PLUGINS), "--numprocesses=2"]
+IN_A_STEP = ["--disable-plugin-autoload", *(f"-p{name}" for name in PLUGINS)]
 # What a step's own tests must run in full, as far as the step has it; and of config/, what is no
 # settings module.
 COVERED = ["accounts", "config", "outbox", "timing"]
