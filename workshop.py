@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
 """The launcher: python workshop.py COMMAND [ARGS]; without a command, it says which there are.
 
 It runs before anything is installed: standard library only. This file parses on any Python, even
@@ -13,8 +17,10 @@ NEEDED = [
     "tools/__init__.py",
     "tools/arguments.py",
     "tools/commands.py",
+    "tools/filelock.py",
     "tools/playground/project.py",
     "tools/setup/environment.py",
+    "tools/setup/imports.py",
     "tools/sites/catalogue.py",
 ]
 

@@ -1,16 +1,18 @@
 """What holds for the code of the repository."""
 
+import ast
 import os
 import secrets
 import shutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 
 import pytest
 
 from tools.sites.catalogue import ROOT, STEPS
 from tools.sites.manage import manage
-from tools.upkeep.test_all import files
+from tools.upkeep.changes import files_at, same
 
 # All that Django's commands judge a step by; where it is that of an earlier step, so is the answer.
 JUDGED = [
@@ -23,7 +25,7 @@ JUDGED = [
 
 
 def contents(step):
-    return {path: (step.folder / path).read_bytes() for path in files(step.folder, JUDGED)}
+    return {path: (step.folder / path).read_bytes() for path in files_at(step, JUDGED)}
 
 
 DISTINCT = [
@@ -48,6 +50,21 @@ def run(command, cwd=ROOT, **environment):
 def test_ruff_finds_nothing(arguments):
     result = run([sys.executable, "-m", "ruff", *arguments, "."])
     assert result.returncode == 0, result.stdout
+
+
+def test_imports_between_the_rooms_of_the_tools_go_one_way():
+    """The sorter raises an error that names a circle. A module beside the rooms is one itself."""
+    imported = {}
+    for path in (ROOT / "tools").rglob("*.py"):
+        package = path.relative_to(ROOT).parts[:-1]
+        room = path.relative_to(ROOT / "tools").with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                names = (node.module or "").split(".")
+                found = [*package[: len(package) - node.level + 1], *filter(None, names)]
+                imported.setdefault(room, set()).update(set(found[1:2]) - {room})
+    assert {"sites", "demo"} <= imported.keys()
+    TopologicalSorter(imported).prepare()
 
 
 # In one process, which takes longer to start than all of it.
@@ -95,14 +112,9 @@ BETWEEN = {
 
 @pytest.mark.parametrize("step", STEPS[1:-1], ids=lambda step: step.name)
 def test_strangers_meet_the_code_of_the_first_or_the_last_step(step):
-    names = {path.as_posix() for path in files(step.folder, ["accounts", "config"])} - BETWEEN
-    ends = [STEPS[0].folder, STEPS[-1].folder]
-
-    def is_at_an_end(name):
-        content = (step.folder / name).read_bytes()
-        return any((e / name).exists() and (e / name).read_bytes() == content for e in ends)
-
-    assert [name for name in names if not is_at_an_end(name)] == []
+    names = {path.as_posix() for path in files_at(step, ["accounts", "config"])} - BETWEEN
+    ends = [STEPS[0], STEPS[-1]]
+    assert [name for name in names if not any(same(name, step, end) for end in ends)] == []
 
 
 def test_step_may_be_in_a_folder_of_any_name(tmp_path):

@@ -1,24 +1,27 @@
 """The launcher's commands, run as a reader runs them."""
 
+import itertools
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Thread
 from uuid import uuid4
 
 import psutil
 import pytest
 import requests
+from watchfiles import watch
 
 from tools.commands import COMMANDS
-from tools.demo.run import keep_consumer_running
+from tools.demo.run import keep_consumer_running, watch_code
 from tools.sites.catalogue import ROOT
 from tools.sites.ports import free_port, reserved_ports
-from tools.sites.processes import stop
+from tools.sites.processes import StartError, has_ended, sole_owner, stop
 from tools.sites.visitor import Visitor
 
 from .conftest import wait_for
@@ -28,6 +31,7 @@ LIMIT = 300  # seconds, for what never happens
 # Runs a command as if there were one step: how it stops does not hang on how many there are.
 WITH_ONE_STEP = """
 import sys
+import time
 from tools.sites import catalogue
 from tools.{package} import {name}
 catalogue.STEPS[:] = [catalogue.BY_NUMBER[{number}]]
@@ -129,7 +133,8 @@ def said_by_now(var_dir):
 
 def runs_a_server(process):
     try:
-        return any("runserver" in child.cmdline() for child in process.children(recursive=True))
+        children = process.children(recursive=True)
+        return any("tools.sites.runserver" in child.cmdline() for child in children)
     except psutil.NoSuchProcess:  # it has just ended
         return False
 
@@ -229,7 +234,7 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
         running = (
             f"A `workshop.py run 5 --base-port={base_port}` is running already (process {run.pid}, "
         )
-        assert second.stderr.startswith(f"{running}port {int(base_port) + 10}): stop it, or")
+        assert second.stderr.startswith(f"{running}port {int(base_port) + 10}): stop it first.")
 
         [consumer] = consumers(run)
         consumer.kill()
@@ -270,6 +275,84 @@ def test_consumer_with_broken_code_waits_until_that_is_saved(tmp_path, monkeypat
         keeping.join(LIMIT)
     assert not keeping.is_alive()
     assert not [child for child in psutil.Process().children() if str(code) in child.cmdline()]
+
+
+def test_code_is_watched_even_when_the_system_has_no_watches_left(tmp_path, monkeypatch, capsys):
+    def watch_or_fail(*paths, force_polling=False, **options):
+        if not force_polling:
+            raise OSError("OS file watch limit reached")
+        return watch(*paths, force_polling=True, **options)
+
+    monkeypatch.setattr("tools.demo.run.watch", watch_or_fail)
+    changed, stopping = Event(), Event()
+    watching = Thread(target=watch_code, args=[tmp_path, changed, stopping])
+    watching.start()
+    try:
+        wait_for(lambda: "Looking for changes once a second" in capsys.readouterr().out)
+        for number in itertools.count():
+            (tmp_path / "tasks.py").write_text(f"NUMBER = {number}")
+            if changed.wait(1):
+                break
+    finally:
+        stopping.set()
+        watching.join(LIMIT)
+
+
+@posix_only
+def test_closed_terminal_stops_the_demo_and_more_signals_change_nothing(tmp_path, base_port):
+    with started(short_demo(tmp_path, base_port), "Ctrl-C stops", env=quick()) as (demo, family):
+        demo.send_signal(signal.SIGHUP)
+        while not all(map(has_ended, family)):
+            demo.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+        demo.wait(LIMIT)
+        assert "Traceback" not in demo.stdout.read()
+
+
+@posix_only
+def test_demo_stops_when_its_launcher_is_killed(tmp_path, base_port):
+    arguments = short_demo(tmp_path, base_port)
+    launcher = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    env = quick() | {"WORKSHOP_STARTED_IN": str(tmp_path)}
+    command = [sys.executable, "-c", launcher, *arguments]
+    with started(command, "Ctrl-C stops", env=env) as (parent, _):
+        family = parent.children(recursive=True)
+        assert len(family) == 1 + SITE_AND_CONSUMER
+        parent.kill()
+        _, alive = psutil.wait_procs(family, timeout=LIMIT)
+        assert alive == []
+
+
+def test_second_command_on_the_same_var_is_refused(tmp_path, base_port):
+    with sole_owner(tmp_path / "step5_outbox"):
+        result = subprocess.run(
+            short_demo(tmp_path, base_port),
+            cwd=ROOT,
+            env=quick() | {"COLUMNS": "300"},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=LIMIT,
+        )
+    assert result.returncode == 1
+    assert "step5_outbox is in use by" in result.stdout
+    assert f"(process {os.getpid()}): stop that first." in " ".join(result.stdout.split())
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() == 0, reason="root may write anywhere")
+def test_var_of_somebody_else_is_said_in_one_line(tmp_path):
+    (tmp_path / "db.sqlite3").touch(mode=0o444)
+    with pytest.raises(StartError, match="belongs to somebody else"), sole_owner(tmp_path):
+        pass
+
+
+def test_control_of_another_program_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        Thread(target=lambda: other.accept()[0].close(), daemon=True).start()
+        url = f"--url=http://127.0.0.1:{other.getsockname()[1]}"
+        result = subprocess.run(command("control", url), cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "No stand-ins answer at" in result.stdout
+    assert result.stderr == ""
 
 
 def answers(url):

@@ -58,29 +58,10 @@ def test_edit_is_carried_to_all_later_steps(root, capsys):
     assert capsys.readouterr().out == "Nothing to copy.\n"
 
 
-def test_edit_stops_where_another_version_begins(root):
-    for step in [THIRD, FOURTH, FIFTH]:
-        write(root, step, SHARED, "other\n")
-    commit(root)
-    write(root, FIRST, SHARED, "edited\n")
-    assert copy_down(root) == 0
-    assert contents(root, SHARED) == ["edited\n"] * 2 + ["other\n"] * 3
-    write(root, THIRD, SHARED, "other, edited\n")
-    assert copy_down(root) == 0
-    assert contents(root, SHARED) == ["edited\n"] * 2 + ["other, edited\n"] * 3
-
-
 def test_file_that_a_step_is_listed_to_change_is_its_own(root):
     write(root, SECOND, SIGNALS, "edited\n")
     assert copy_down(root) == 0
     assert contents(root, SIGNALS)[1:] == ["edited\n", f"{THIRD}\n", f"{FOURTH}\n", f"{FIFTH}\n"]
-
-
-def test_same_edit_made_by_hand_in_a_later_step_is_no_hindrance(root):
-    write(root, FIRST, SHARED, "edited\n")
-    write(root, FOURTH, SHARED, "edited\n")
-    assert copy_down(root) == 0
-    assert contents(root, SHARED) == ["edited\n"] * 5
 
 
 def test_other_edit_in_a_later_step_is_not_lost(root, capsys):
@@ -106,23 +87,3 @@ def test_new_file_is_carried_and_a_removed_one_removed(root):
     assert copy_down(root) == 0
     assert contents(root, "accounts/new.py") == ["new\n"] * 5
     assert contents(root, SHARED) == [None] * 5
-
-
-def test_new_file_of_a_step_stays_its_own(root):
-    write(root, SECOND, "tests/test_signals.py", "own\n")
-    write(root, THIRD, "README.md", "own\n")
-    assert copy_down(root) == 0
-    assert contents(root, "tests/test_signals.py") == [None, "own\n", None, None, None]
-    assert contents(root, "README.md") == [None, None, "own\n", None, None]
-
-
-def test_what_git_ignores_is_left_alone(root):
-    write(root, FIRST, "var/db.sqlite3", "rows")
-    assert copy_down(root) == 0
-    assert contents(root, "var/db.sqlite3") == ["rows", None, None, None, None]
-
-
-def test_name_with_blanks_and_other_letters_is_carried(root):
-    write(root, FIRST, "accounts/ein Bär.txt", "bytes \N{BEAR FACE}\n")
-    assert copy_down(root) == 0
-    assert contents(root, "accounts/ein Bär.txt") == ["bytes \N{BEAR FACE}\n"] * 5

@@ -2,18 +2,14 @@
 
 import json
 import re
-from math import ceil
 from statistics import median
 
 import pytest
 
 from tools.commands import COMMANDS
 from tools.measure.losses import WAYS
-from tools.playground.stages import TASKS
 from tools.publish import docs
 from tools.publish.docs import read, readmes, regenerated
-from tools.setup import downloads
-from tools.setup.environment import MEGABYTES
 from tools.sites.catalogue import ROOT, STEPS
 
 by_readme = pytest.mark.parametrize("path", readmes(), ids=lambda p: p.relative_to(ROOT).as_posix())
@@ -55,25 +51,6 @@ def test_every_option_that_the_instructor_is_told_of_exists():
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
     options = set(re.findall(r"(?<!-)--[a-z][\w-]+", read("docs/INSTRUCTOR.md")))
     assert {option for option in options if f'"{option}"' not in code} == set()
-
-
-def test_timetables_add_up():
-    _, *parts = re.split(
-        r"^### ", read("docs/INSTRUCTOR.md").partition("## Prepare")[0], flags=re.M
-    )
-    for part in parts:
-        [total] = re.findall(r"(\d+) minutes\n", part)
-        assert sum(map(int, re.findall(r"\| (\d+) \|", part))) == int(total)
-
-
-def test_instructor_is_told_the_recorded_time_of_a_full_room(timing_log):
-    burst = timing_log.load("burst_step4_2")
-    visitors, seconds = len(timing_log.sign_ups(burst)), timing_log.drained(burst)
-    each = seconds / visitors
-    text = " ".join(read("docs/INSTRUCTOR.md").split())
-    assert f"two workers need about {each:.0f} s for each visitor" in text
-    assert f"done after about {round(30 * each, -1):.0f} s" in text
-    assert f"(recorded: {visitors} visitors within a second, done after {seconds:.0f} s)" in text
 
 
 @by_step
@@ -118,95 +95,6 @@ def body(text):
     return re.sub(r"`[^`]*`|\]\(.*?\)", "", text)  # nor the addresses of links
 
 
-def test_minutes_of_the_steps_are_the_same_in_both_places():
-    minutes = dict(re.findall(r"^\| \[`(\w+)`\]\(.*\| (\d+) \|$", read("README.md"), re.MULTILINE))
-    for step in STEPS:
-        text = read(f"{step.name}/README.md")
-        assert f"What you will learn, in about {minutes[step.name]} minutes:" in text
-
-
-def walk_through():
-    """Return the rows of INSTRUCTOR.md's table, by the step's number: the numbers in its cells."""
-    table = (
-        read("docs/INSTRUCTOR.md").partition("<!-- walk-through -->\n\n")[2].partition("\n\n")[0]
-    )
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
-    return {int(number): [float(cell) for cell in cells if cell] for number, *cells in rows}
-
-
-def minutes_for(words, minutes):
-    """Return a learner's minutes: 200 words in one, 4 for one of the walk-through's."""
-    return 5 * ceil((words / 200 + 4 * minutes) / 5)
-
-
-def test_minutes_of_a_lesson_follow_from_its_words_and_the_walk_through():
-    for step in STEPS:
-        text = read(f"{step.name}/README.md")
-        minutes = minutes_for(len(text.split()), walk_through()[step.number][0])
-        assert f"in about {minutes} minutes:" in text, f"{step.name}: now about {minutes} minutes"
-
-
-def test_minutes_of_writing_follow_from_the_tasks_words_and_the_walk_through():
-    stated = [row[-1] for row in walk_through().values() if len(row) > 1]
-    minutes = [
-        minutes_for(
-            sum(len(f"{task.promise} {task.why}".split()) for task in tasks),
-            walk_through()[stage][1],
-        )
-        for stage, tasks in TASKS.items()
-    ]
-    assert stated == minutes
-    said = "[{}, {}, {} and {} minutes](docs/INSTRUCTOR.md#timetables)".format(*minutes)
-    assert said in " ".join(read("README.md").split())
-
-
-def test_timetables_leave_time_to_write():
-    rows = re.findall(
-        r"^\| `start (\d)`, and write it.* \| (\d+) \|$", read("docs/INSTRUCTOR.md"), re.M
-    )
-    assert {stage for stage, _ in rows} == {str(stage) for stage in TASKS}
-    for stage, minutes in rows:
-        assert int(minutes) >= walk_through()[int(stage)][-1] * 4 / 3  # a third for questions
-
-
-@pytest.mark.parametrize(
-    ("words", "locks", "installed"),
-    [
-        ("The first run downloads some {} MB", COMMANDS["demo"].locks, []),
-        (
-            "open the notebooks in JupyterLab ({} MB the first time)",
-            COMMANDS["notebooks"].locks,
-            INSTALLED,
-        ),
-        (
-            "every test (about five minutes, and {} MB the first time)",
-            COMMANDS["test"].locks,
-            INSTALLED,
-        ),
-    ],
-)
-def test_readme_says_the_recorded_megabytes(words, locks, installed):
-    megabytes = round(downloads.megabytes(locks, installed), -1)
-    assert words.format(f"{megabytes:.0f}") in " ".join(read("README.md").split())
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_launcher_announces_the_recorded_megabytes(name):
-    locks = COMMANDS[name].locks
-    announced = sum(MEGABYTES[lock] for lock in locks)
-    assert announced == pytest.approx(downloads.megabytes(locks), rel=0.1)
-
-
-def test_recorded_downloads_are_those_of_the_locks():
-    record = json.loads(read("requirements/downloads.json"))
-    for lock, files in record.items():
-        pins = read(f"requirements/{lock}").replace("-", "_")
-        for name in files:
-            package, version = name.removesuffix(".tar.gz").split("-")[:2]
-            assert f"{package}=={version}" in pins, "run: python -m tools.setup.downloads"
-    assert set(record) == {path.name for path in downloads.REQUIREMENTS.glob("*.txt")}
-
-
 def test_recorded_run_shows_the_staircase():
     steps = json.loads(read(DEMO))["steps"]
     page = {step.number: median(steps[step.name]["page_seconds"]) for step in STEPS}
@@ -243,18 +131,6 @@ def test_recorded_losses_are_those_that_the_readmes_tell_of():
     assert lost("step3_threading", "SIGTERM") == {(everything, everything)}
     assert lost("step3_threading", "SIGKILL") == {(everything, everything)}
     assert {sum(both) for both in lost("step4_huey", "SIGKILL")} == {record["settings"]["workers"]}
-
-
-def test_pages_say_how_the_benchmarks_were_measured():
-    benchmarks = json.loads(read("notebooks/data/benchmarks.json"))
-    assert benchmarks["machine"] == json.loads(read("notebooks/data/demo.json"))["machine"]
-    assert benchmarks["parts"]["queues"]["settings"]["workers"] == 2
-
-
-def test_table_of_losses_shows_smallest_and_largest():
-    runs = [{"mails_lost": mails, "thumbnails_lost": 2} for mails in [3, 0, 1]]
-    assert docs.extremes(runs, "mails_lost") == "0 to 3"
-    assert docs.extremes(runs, "thumbnails_lost") == "2"
 
 
 def test_command_says_which_readme_differs_and_mends_it(tmp_path, monkeypatch, capsys):

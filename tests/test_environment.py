@@ -1,7 +1,6 @@
 """workshop.py, run for real in temporary clones whose lock is one tiny package; no network."""
 
 import ast
-import ensurepip
 import hashlib
 import json
 import os
@@ -25,7 +24,6 @@ import psutil
 import pytest
 
 from tools.commands import COMMANDS
-from tools.setup import environment
 from tools.sites.ports import reserved_ports
 from workshop import NEEDED
 
@@ -43,7 +41,8 @@ DONE = "workshop.py demo: done.\n"
 REPORT = """
 import json, os, sys, tiny
 seen = {"tiny": tiny.VERSION, "prefix": sys.prefix, "cwd": os.getcwd(), "arguments": sys.argv[1:],
-        "utf8": sys.flags.utf8_mode, "path": sys.path, "from": os.environ["WORKSHOP_STARTED_IN"]}
+        "utf8": sys.flags.utf8_mode, "path": sys.path, "from": os.environ["WORKSHOP_STARTED_IN"],
+        "variables": list(os.environ)}
 print(json.dumps(seen))
 sys.exit(int(os.environ.get("STATUS", "0")))
 """
@@ -52,7 +51,7 @@ WAIT_FOR_SIGNAL = """
 import os, signal, sys, time
 from pathlib import Path
 came = []
-for number in (signal.SIGINT, signal.SIGTERM):
+for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
     signal.signal(number, lambda number, _: came.append(number))
 Path("pid").write_text(str(os.getpid()))
 while not came:
@@ -94,7 +93,8 @@ class Clone:
     def command(self, *arguments, python=sys.executable, **variables):
         """Return the arguments of Popen that start the launcher with these."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")}
-        env = inherited | {"PIP_CONFIG_FILE": os.devnull} | self.options | variables
+        env = inherited | {"PIP_CONFIG_FILE": os.devnull, "PATH": without_uv()}
+        env |= self.options | variables
         return {
             "args": [python, self.root / "workshop.py", *arguments],
             "env": env,
@@ -121,6 +121,12 @@ class Clone:
                 yield process
             finally:
                 kill_all(process)
+
+
+def without_uv():
+    """Return the PATH on which no uv is found, so that pip installs."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if not shutil.which("uv", path=folder))
 
 
 def kill_all(process):
@@ -240,7 +246,7 @@ def test_first_run_installs_the_lock_and_runs_the_command_in_the_clone(built):
     assert Path(seen["from"]) == built.wheels.resolve()  # where a path in an argument counts from
     assert seen["arguments"] == ["--json", "two words"]
     assert seen["utf8"] == 1
-    assert "Downloading workshop.txt" in built.first_run.stderr
+    assert "Downloading and installing workshop.txt" in built.first_run.stderr
     assert "anew" not in built.first_run.stderr
     assert built.first_run.stderr.endswith(DONE)
 
@@ -255,13 +261,42 @@ def test_second_run_says_nothing_and_calls_no_pip(ready):
     assert ready.log.stat().st_mtime_ns == log
 
 
-def test_callers_python_variables_do_not_reach_the_command(built, tmp_path):
+def test_callers_variables_reach_the_command_only_if_they_are_meant_for_it(built, tmp_path):
     (tmp_path / "tiny.py").write_text("raise SystemExit('the wrong tiny')", encoding="utf-8")
     (tmp_path / "tools.py").write_text("raise SystemExit('the wrong tools')", encoding="utf-8")
     strays = {"PYTHONPATH": str(tmp_path), "VIRTUAL_ENV": str(tmp_path), "PYTHONSAFEPATH": "1"}
-    result = built.run("demo", **strays)
+    strays |= {"DJANGO_SETTINGS_MODULE": "other.settings", "DEBUG": "release", "MPLBACKEND": "Agg"}
+    result = built.run("demo", SIMULATED_RESIZE_SECONDS="1", **strays)
     assert result.returncode == 0, result.stderr
-    assert str(tmp_path) not in json.loads(result.stdout)["path"]
+    seen = json.loads(result.stdout)
+    assert str(tmp_path) not in seen["path"]
+    assert strays.keys() & set(seen["variables"]) == set()
+    assert "SIMULATED_RESIZE_SECONDS" in seen["variables"]
+
+
+def test_pips_variables_that_lead_elsewhere_are_ignored(ready, tmp_path):
+    write_wheel(ready.wheels, "2.0")
+    ready.lock.write_text("tiny==2.0\n", encoding="utf-8")
+    elsewhere = {"PIP_TARGET": str(tmp_path / "x"), "PIP_DRY_RUN": "1", "PIP_USER": "1"}
+    assert json.loads(ready.run("demo", **elsewhere).stdout)["tiny"] == "2.0"
+
+
+def test_pips_settings_that_lead_elsewhere_are_named_each_time(clone, built, tmp_path):
+    settings = tmp_path / "pip.conf"
+    settings.write_text(f"[install]\ntarget = {(tmp_path / 'x').as_posix()}\n", encoding="utf-8")
+    for _ in range(2):
+        result = clone.run("demo", PIP_CONFIG_FILE=str(settings))
+        assert result.returncode == 1
+        assert "pip has put the packages elsewhere" in result.stderr
+
+
+@pytest.mark.skipif(not shutil.which("uv"), reason="there is no uv here")
+def test_uv_installs_where_it_is_on_the_path(clone):
+    shutil.copytree(clone.wheels, clone.root / "wheels")
+    result = clone.run("demo", PATH=os.environ["PATH"])
+    assert json.loads(result.stdout)["tiny"] == "1.0", result.stderr
+    assert "Installed 1 package" in clone.log.read_text(encoding="utf-8")
+    assert not (clone.packages / "pip").exists()
 
 
 def test_exit_status_is_passed_on_and_said(built):
@@ -276,7 +311,7 @@ def test_changed_lock_is_installed_by_one_of_two_launchers(ready):
     with ready.start("demo") as first, ready.start("demo") as second:
         said = [process.communicate(timeout=LIMIT)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], said
-    assert sorted("Installing" in text for text in said) == [False, True]
+    assert sorted("Downloading" in text for text in said) == [False, True]
     assert sorted("waiting for it" in text for text in said) == [False, True]
     assert all('"tiny": "2.0"' in text for text in said)
     assert not any("Making .venv" in text for text in said)
@@ -294,17 +329,6 @@ def test_environment_of_another_python_is_made_anew(ready):
         assert launcher.stdout.read(len(message)) == message
 
 
-def test_killed_while_downloading_leaves_everything_as_it_was(ready, tmp_path):
-    write_slow_sdist(ready.wheels)
-    ready.lock.write_text("tiny==1.0\nslow==1.0\n", encoding="utf-8")
-    with ready.start("demo", SLOW_PID=str(tmp_path / "slow")) as launcher:
-        pid_in(tmp_path / "slow")
-        kill_all(launcher)
-    ready.lock.write_text("tiny==1.0\n", encoding="utf-8")
-    result = ready.run("demo")
-    assert (result.returncode, result.stderr) == (0, DONE)
-
-
 @posix_only
 def test_sigterm_while_downloading_stops_pip_and_what_it_started(ready, tmp_path):
     write_slow_sdist(ready.wheels)
@@ -316,6 +340,9 @@ def test_sigterm_while_downloading_stops_pip_and_what_it_started(ready, tmp_path
     assert launcher.returncode == 128 + signal.SIGTERM
     assert "Traceback" not in said
     wait_for(lambda: not alive(build), LIMIT)
+    ready.lock.write_text("tiny==1.0\n", encoding="utf-8")  # and all is as it was
+    result = ready.run("demo")
+    assert (result.returncode, result.stderr) == (0, DONE)
 
 
 def test_environment_made_by_hand_is_left_alone(clone):
@@ -398,21 +425,6 @@ def test_python_without_ensurepip_and_pip_says_what_to_install(clone, tmp_path):
     assert (status, found["venv and pip"][0]) == (1, "MEND")
 
 
-@posix_only
-def test_python_without_ensurepip_and_pip_uses_the_pip_of_a_bundle(tmp_path, monkeypatch):
-    python = bare_python(tmp_path / "bare")
-    for name, value in {"PYTHON": python, "BASE": python, "VENV": tmp_path}.items():
-        monkeypatch.setattr(environment, name, value)
-    monkeypatch.setattr(environment, "LOG", tmp_path / "install.log")
-    with pytest.raises(environment.CannotPrepare, match="sudo apt install python3-venv"):
-        environment.find_pip(tmp_path)
-    bundled = list(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"))
-    if not bundled:
-        pytest.skip("this Python brings no pip of its own")
-    wheel = Path(shutil.copy(bundled[0], tmp_path))
-    assert environment.find_pip(tmp_path) == [python, wheel / "pip"]
-
-
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -472,16 +484,6 @@ def test_bundle_that_lacks_a_package_is_not_written(packer):
         "old.zip",
         "workshop.py",
     ]
-
-
-def test_install_says_what_a_stick_lacks_and_asks_the_network(ready, no_network, tmp_path):
-    ready.lock.write_text("tiny==2.0\n", encoding="utf-8")
-    result = ready.run("install", "--wheels", tmp_path, **no_network)
-    assert result.returncode == 1
-    assert f"Taking packages from {tmp_path}" in result.stderr
-    assert f"{tmp_path} lacks a package that this needs on Python {PYTHON}" in result.stderr
-    assert "connect to a network" in result.stderr
-    assert result.stderr.endswith("workshop.py install: failed (exit status 1).\n")
 
 
 def doctor(clone, index, taken=(), python=sys.executable, **variables):
@@ -651,15 +653,15 @@ def test_folder_that_cannot_be_written_is_told_in_one_line(clone):
 
 
 @posix_only
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_is_passed_on_and_the_command_waited_for(ready, number):
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_signal_is_passed_on_and_the_command_waited_for(ready, name):
     with ready.start("run", "1") as launcher:
         command = pid_in(ready.root / "pid")
-        launcher.send_signal(number)
+        launcher.send_signal(getattr(signal, name))
         said, _ = launcher.communicate(timeout=LIMIT)
     assert (launcher.returncode, said) == (7, "workshop.py run: stopped (exit status 7).\n")
     assert not alive(command)
-    assert (ready.root / "came").read_text() == number.name
+    assert (ready.root / "came").read_text() == name
 
 
 @posix_only

@@ -3,10 +3,11 @@
 import json
 import shutil
 import signal
+import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from threading import Event
 
 import psutil
@@ -15,13 +16,14 @@ import requests
 
 from tools.commands import COMMANDS
 from tools.playground.project import LEFT_OUT, PORT
-from tools.race import RaceHandler, Races
+from tools.race import Races, pages
+from tools.sites.addresses import address, listen
 from tools.sites.catalogue import BY_NUMBER, ROOT, STEPS
-from tools.sites.manage import databases, new_database, schema_of
-from tools.sites.processes import StartError, has_ended, kill, start
+from tools.sites.manage import databases, new_database, schema_of, step_environment
+from tools.sites.processes import StartError, family, has_ended, kill, start
 from tools.sites.site import running_site
 from tools.sites.visitor import Visitor
-from tools.sites.web import address, listen, serve
+from tools.sites.web import serve
 
 from .conftest import wait_for
 
@@ -103,6 +105,32 @@ def test_killed_server_is_started_again_at_the_same_address_and_stays_stopped_in
     assert not site.answers()
 
 
+def test_server_lets_a_whole_room_wait(standins, tmp_path):
+    with running_site(BY_NUMBER[1], standins, tmp_path / "var") as site, ExitStack() as room:
+        for process in family(site.server):
+            process.suspend()
+        for _ in range(100):
+            connection = socket.create_connection(("127.0.0.1", site.port), timeout=LIMIT)
+            room.enter_context(connection)
+        for process in family(site.server):
+            process.resume()
+
+
+def test_editors_hosts_are_added_to_ours(standins, monkeypatch):
+    monkeypatch.setenv("ALLOWED_HOSTS", "editor.example")
+    monkeypatch.setenv("CSRF_TRUSTED_ORIGINS", "https://editor.example")
+    environment = step_environment(BY_NUMBER[1], standins)
+    assert environment["ALLOWED_HOSTS"] == "localhost,127.0.0.1,[::1],editor.example"
+    assert environment["CSRF_TRUSTED_ORIGINS"] == "https://editor.example"
+
+
+def test_callers_proxies_and_certificates_reach_no_step(standins, monkeypatch):
+    for name in ["ALL_PROXY", "https_proxy", "no_proxy", "REQUESTS_CA_BUNDLE"]:
+        monkeypatch.setenv(name, "socks://127.0.0.1:9")
+    environment = step_environment(BY_NUMBER[1], standins)
+    assert "socks://127.0.0.1:9" not in environment.values()
+
+
 def test_site_that_can_not_start_says_why_and_leaves_no_process(standins, tmp_path):
     begin = time.monotonic()
     options = {"DJANGO_SETTINGS_MODULE": "config.no_such_settings"}
@@ -117,7 +145,7 @@ def test_site_that_can_not_start_says_why_and_leaves_no_process(standins, tmp_pa
 def test_editor_in_a_browser_forwards_what_listens_here(standins, tmp_path, monkeypatch):
     """As Codespaces does: HTTPS outside, and our own name or that of the outside as the host's."""
     configuration = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
-    ports = [8000, *(8000 + step.number for step in STEPS), 8000 + PORT, 8010]
+    ports = [8000, *(8000 + step.number for step in STEPS), 8000 + PORT, 8010, 8031, 8032]
     assert configuration["forwardPorts"] == ports
     assert list(configuration["portsAttributes"]) == list(map(str, ports))
     _, launcher, command = configuration["postCreateCommand"].split()
@@ -142,10 +170,10 @@ def test_editor_in_a_browser_forwards_what_listens_here(standins, tmp_path, monk
     races = Races({}, standins, None, Event())
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    with serve(listener, RaceHandler, races, "127.0.0.1"):
+    with serve(listener, pages, races, "127.0.0.1"):
         for name, status in [
             (f"fuzzy-doodle-{port}.app.github.example", 200),
-            ("evil.example", 403),
+            ("evil.example", 400),
         ]:
             headers = {"Host": name, "Origin": f"https://{name}"}
             url = f"http://127.0.0.1:{port}/control"

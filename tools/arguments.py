@@ -6,6 +6,7 @@ installs anything.
 
 import argparse
 import inspect
+import os
 import socket
 from importlib import import_module
 
@@ -27,7 +28,10 @@ def parse(name, arguments=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_arguments(parser)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if name == "losses" and os.name != "posix":
+        parser.error("this command sends POSIX signals, which Windows does not have")
+    return options
 
 
 def whole_number(text, limit):

@@ -12,11 +12,12 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import expect
 
-from tools.race import RaceHandler, Races
+from tools.race import Races, pages
 from tools.race.drawing import drawing
+from tools.sites.addresses import listen
 from tools.sites.catalogue import STEPS
 from tools.sites.visitor import Visitor
-from tools.sites.web import listen, serve
+from tools.sites.web import serve
 
 from ..test_lane import BACK, CONSUMER, NEW_CONSUMER, SAVED, cut, lane_of, work
 from .test_pages import PHONE, axe_violations, expect_done, sign_up
@@ -85,7 +86,7 @@ def races(standins):
 @pytest.fixture
 def url(races):
     listener = listen("127.0.0.1", 0)
-    with serve(listener, RaceHandler, races, "127.0.0.1"):
+    with serve(listener, pages, races, "127.0.0.1"):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
@@ -138,7 +139,7 @@ def test_kill_button_kills_and_says_so(races, url, open_page):
 
 
 def test_audience_sees_the_switches_and_can_not_turn_them(url, open_page, monkeypatch):
-    monkeypatch.setattr(RaceHandler, "is_instructors", False)
+    monkeypatch.setattr("tools.sites.web.is_private", lambda _: False)
     page = open_page(url)
     expect(page.get_by_text("The instructor starts the races")).to_be_visible()
     expect(page.get_by_role("button", name="Sign up in all")).to_be_disabled()

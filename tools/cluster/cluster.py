@@ -16,8 +16,8 @@ from timing.records import TimingLog
 from timing.sign_up import under_way
 
 from ..arguments import parse
+from ..sites.addresses import LOOPBACK
 from ..sites.processes import StartError, check_port_is_free
-from ..sites.web import LOOPBACK
 from ..standins.standins import start_standins
 from .running import WEB_SERVERS, running_cluster
 from .second_terminal import notes, signal_part, stop_cluster, write_notes

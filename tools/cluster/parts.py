@@ -12,6 +12,7 @@ from threading import RLock
 
 import psutil
 
+from ..sites.addresses import LOOPBACK
 from ..sites.catalogue import ROOT, STEPS
 from ..sites.manage import manage
 from ..sites.ports import free_port
@@ -26,7 +27,6 @@ from ..sites.processes import (
     wait_until,
 )
 from ..sites.site import answers, words
-from ..sites.web import LOOPBACK
 
 STEP = next(step for step in STEPS if step.has_outbox)
 BUCKET, ACCESS_KEY, SECRET_KEY = "pictures", "workshop", "workshop-secret"

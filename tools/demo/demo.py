@@ -2,11 +2,10 @@
 
 import math
 import os
-import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -16,12 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..arguments import parse
-from ..race import MOST, Lane, RaceHandler, Races
+from ..race import MOST, Lane, Races, pages
+from ..sites.addresses import POLL, address, all_printable, listen, printable, warning
 from ..sites.catalogue import STEPS
-from ..sites.processes import StartError, check_port_is_free
+from ..sites.processes import StartError, check_port_is_free, sole_owner, stop_in_order
 from ..sites.site import running_sites
 from ..sites.visitor import PASSWORD, SignUpRefused, make_picture
-from ..sites.web import POLL, TOKEN, address, listen, printable, serve, warning
+from ..sites.web import TOKEN, serve
 from ..standins.standins import start_standins
 from .figures import summary, table, write_json
 
@@ -32,16 +32,13 @@ THREADS = 2 * len(STEPS) + 6 * MOST
 def main(arguments=None):
     """Run the command; return its exit status."""
     options = parse("demo", arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    stop_in_order()
     console = Console(highlight=False)
     try:
         return demo(options, console)
     except (StartError, SignUpRefused) as error:
         console.print(f"[red]{error}[/red]")
         return 1
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        return 130
 
 
 def demo(options, console):
@@ -54,6 +51,8 @@ def demo(options, console):
             listener = stack.enter_context(listen(options.host, options.base_port))
         standins = stack.enter_context(start_standins(options.base_port, options.host))
         logs = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
+        for var_dir in var_dirs(options).values():
+            stack.enter_context(sole_owner(var_dir))
         sites = stack.enter_context(demo_sites(options, standins, logs))
         stopping = Event()
         stack.callback(stopping.set)  # first of all, so that no thread waits for stopped servers
@@ -71,20 +70,22 @@ def demo(options, console):
             write_json(options.json, results)
         if not options.once:
             races = Races(sites, standins, threads, stopping, options.open_races)
-            with serve(listener, RaceHandler, races, options.host):
+            with serve(listener, pages, races, options.host):
                 stay_up(options, sites, standins, lanes, console)
     return 0 if mails == thumbnails == total else 1
 
 
+def var_dirs(options):
+    """Return where each step writes."""
+    below = options.var_dir and options.var_dir.resolve()
+    return {step: below / step.name if below else step.folder / "var" for step in STEPS}
+
+
 def demo_sites(options, standins, logs):
     """Return the sites of all steps, to be entered."""
-    var_dirs = {
-        step: options.var_dir.resolve() / step.name if options.var_dir else step.folder / "var"
-        for step in STEPS
-    }
     return running_sites(
         standins,
-        var_dirs,
+        var_dirs(options),
         host=options.host,
         base_port=options.base_port,
         logs=logs,
@@ -138,6 +139,8 @@ def stay_up(options, sites, standins, lanes, console):
     """Say where everything is, and leave it running until Ctrl-C."""
     start = address(printable(options.host), options.base_port)
     console.print(f"Start   {start}/  one sign-up, all five steps, live")
+    for other in all_printable(options.host)[1:]:
+        console.print(f"        {address(other, options.base_port)}/  in another network")
     for step, site in sites.items():
         visitor = lanes[step][-1].visitor
         url = address(printable(options.host), site.port)
@@ -149,9 +152,8 @@ def stay_up(options, sites, standins, lanes, console):
         console.print(f"Only for you, the instructor: {link}", soft_wrap=True)
         console.print(f"[yellow]{words}[/yellow]")
     console.print("Ctrl-C stops everything.")
-    with suppress(KeyboardInterrupt):
-        while True:
-            time.sleep(1)
+    while True:
+        time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,25 @@
 """Run one step for following along: its site with code reload, its workers, and the stand-ins."""
 
-import os
-import signal
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from signal import Signals
 from threading import Event, Thread
 
-import psutil
 from watchfiles import PythonFilter, watch
 
 from ..arguments import parse
+from ..sites.addresses import address, printable, warning
 from ..sites.manage import manage, migrate, step_environment
-from ..sites.processes import STOP_SECONDS, StartError, check_port_is_free, running
+from ..sites.processes import (
+    StartError,
+    check_port_is_free,
+    finish,
+    running,
+    sole_owner,
+    stop_in_order,
+)
 from ..sites.production import production_command, production_variables
-from ..sites.web import address, printable, warning
 from ..standins.standins import start_standins
 
 POLL = 0.2  # seconds between two looks at whether a process has ended
@@ -25,14 +29,12 @@ START_SECONDS = 10  # a consumer that fails so soon would fail again
 def main(arguments=None):
     """Run the command until Ctrl-C; return its exit status."""
     options = parse("run", arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    stop_in_order()
     try:
         return run(options.step, options.base_port, options.host, options.production)
     except StartError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 0
 
 
 def run(step, base_port, host, production=False):
@@ -40,6 +42,7 @@ def run(step, base_port, host, production=False):
     port = base_port + step.number
     check_port_is_free(host, port)
     with ExitStack() as stack:
+        stack.enter_context(sole_owner(step.folder / "var"))
         standins = stack.enter_context(start_standins(base_port, host))
         variables, server = {}, manage("runserver", f"{host}:{port}")
         if production:
@@ -65,21 +68,26 @@ def keep_consumer_running(folder, environment, site):
     Start it again when it is killed, and when code changes, which Huey leaves to others.
     """
     changed, stopping = Event(), Event()
-    watching = Thread(target=watch_code, args=[folder, changed, stopping])
-    watching.start()
+    # A daemon, because a signal may come before the block below.
+    Thread(target=watch_code, args=[folder, changed, stopping], daemon=True).start()
     try:
         while site.poll() is None:
             run_consumer(folder, environment, site, changed)
             changed.clear()
     finally:
         stopping.set()
-        watching.join()
 
 
 def watch_code(folder, changed, stopping):
     """Set the event `changed` whenever a .py file is saved, until `stopping` is set."""
-    for _ in watch(folder, watch_filter=PythonFilter(), stop_event=stopping):
-        changed.set()
+    options = {"watch_filter": PythonFilter(), "stop_event": stopping}
+    try:
+        for _ in watch(folder, **options):
+            changed.set()
+    except (OSError, RuntimeError) as error:  # an editor may have all watches
+        print(f"Looking for changes once a second, because: {error}", flush=True)
+        for _ in watch(folder, force_polling=True, poll_delay_ms=1000, **options):
+            changed.set()
 
 
 def run_consumer(folder, environment, site, changed):
@@ -102,14 +110,6 @@ def run_consumer(folder, environment, site, changed):
                     pass
             else:
                 print(f"{words}: starting it again.", flush=True)
-
-
-def finish(consumer):
-    """Let the consumer finish what it runs, as after a Ctrl-C; on Windows there is no such way."""
-    if os.name == "posix":
-        with suppress(psutil.Error):
-            consumer.send_signal(signal.SIGINT)
-            consumer.wait(STOP_SECONDS)
 
 
 def ending(status):

@@ -1,7 +1,6 @@
 """Stop each step's processes with work under way, start them again, and count what was lost."""
 
 import json
-import os
 import signal
 import sqlite3
 import sys
@@ -20,7 +19,7 @@ from timing.sign_up import under_way
 from ..arguments import parse
 from ..sites.catalogue import STEPS
 from ..sites.machine import machine_and_versions
-from ..sites.processes import StartError, family, has_ended
+from ..sites.processes import StartError, family, has_ended, stop_in_order
 from ..sites.site import running_site
 from ..sites.visitor import Visitor, make_picture
 from ..standins.standins import Standins
@@ -45,20 +44,13 @@ class Stopped(Exception):
 def main(arguments=None):
     """Run the command; return its exit status."""
     options = parse("losses", arguments)
-    # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, as Ctrl-C
+    stop_in_order()
     console = Console(highlight=False)
-    if os.name != "posix":
-        console.print("This command sends POSIX signals, which Windows does not have.")
-        return 1
     try:
         lost = measure_all(options, console)
     except StartError as error:
         console.print(f"[red]{error}[/red]")
         return 1
-    except KeyboardInterrupt:
-        return 130
     if options.json:
         record = {"signups": options.signups, "runs": options.runs, "settings": settings()}
         record |= {"lost": lost} | machine_and_versions()

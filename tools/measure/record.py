@@ -5,7 +5,6 @@ temporary files. The machine should do nothing else meanwhile.
 """
 
 import json
-import signal
 import sys
 
 import requests
@@ -13,7 +12,7 @@ from rich.console import Console
 
 from ..arguments import parse
 from ..sites.machine import machine_and_versions
-from ..sites.processes import StartError
+from ..sites.processes import StartError, stop_in_order
 from ..sites.visitor import SignUpRefused
 from ..standins.standins import Standins
 from .recording import RECORDED, Recording, runs_to_keep, write
@@ -35,9 +34,7 @@ RUNS = {
 def main(arguments=None):
     """Run the command; return its exit status."""
     options = parse("record", arguments)
-    # A shell ignores Ctrl-C for what it runs in the background, and for all that this starts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, as Ctrl-C
+    stop_in_order()
     console = Console(highlight=False)
     try:
         if options.what == "cluster":
@@ -47,9 +44,6 @@ def main(arguments=None):
     except (StartError, SignUpRefused, requests.RequestException) as error:
         console.print(f"[red]{error}[/red]\nNothing was written.", soft_wrap=True)
         return 1
-    except KeyboardInterrupt:
-        console.print("Stopped. Nothing was written.")
-        return 130
     return 0
 
 

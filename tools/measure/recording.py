@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 from rich.progress import track
 from timing.sign_up import SLOW_WORK
 
+from ..sites.addresses import POLL
 from ..sites.catalogue import ROOT
 from ..sites.processes import StartError, running, wait_until
 from ..sites.site import running_site
 from ..sites.visitor import PICTURE_SIZE, SignUpRefused, Visitor, make_picture
-from ..sites.web import POLL
 from . import busy_clients
 
 LIMIT = 300  # seconds that the work of a run's sign-ups may take

@@ -13,10 +13,10 @@ from ..arguments import parse
 from ..demo.demo import demo_sites
 from ..race.races import Races
 from ..race.recorded import recorded
+from ..sites.addresses import POLL
 from ..sites.catalogue import STEPS
 from ..sites.machine import machine_and_versions
 from ..sites.visitor import SignUpRefused
-from ..sites.web import POLL
 
 SHORTEST_RESIZE = 2  # seconds, so that a kill can hit it
 

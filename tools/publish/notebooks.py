@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from ..arguments import parse
+from ..sites.processes import STOPS, stop_in_order, stop_once
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "notebooks"
 CELL_SECONDS = 120  # that a cell may take
@@ -29,6 +30,9 @@ class NotebookError(Exception):
     """A notebook can't be executed; the text says which cell failed, and how."""
 
 
+INLINE = "module://matplotlib_inline.backend_inline"
+
+
 def notebooks():
     """Return the paths of all notebooks, in order."""
     return sorted(FOLDER.glob("*.ipynb"))
@@ -40,18 +44,20 @@ def executed(path):
     Raise NotebookError if a cell raises, warns, writes to standard error, takes too long or has
     a figure that can't be drawn.
     """
-    import matplotlib.font_manager  # noqa: F401 - makes its font cache, or a notebook would warn
+    import matplotlib.font_manager  # makes its font cache, or a notebook would warn
 
+    # The user's settings of Matplotlib shall not change what a plot looks like, or show none.
+    variables = {"MATPLOTLIBRC": matplotlib.get_data_path(), "MPLBACKEND": INLINE}
     notebook = nbformat.read(path, as_version=4)
     # A kernel needs this kind of event loop, which is not the default on Windows.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        problem = runner.run(execute_cells(notebook, path.parent))
+        problem = runner.run(execute_cells(notebook, path.parent, variables))
     if problem:
         raise NotebookError(f"{path.name}, {problem}")
     return notebook
 
 
-async def execute_cells(notebook, folder):
+async def execute_cells(notebook, folder, variables):
     """Execute the cells in a new kernel; return the cell that failed and how, or None."""
     client = NotebookClient(
         notebook,
@@ -67,7 +73,7 @@ async def execute_cells(notebook, folder):
     manager.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
     with TemporaryDirectory(ignore_cleanup_errors=True) as no_settings:
         # Each warning is shown, and so fails. If they were errors, the kernel's own would stop it.
-        variables = {"IPYTHONDIR": no_settings, "PYTHONWARNINGS": "default"}
+        variables |= {"IPYTHONDIR": no_settings, "PYTHONWARNINGS": "default"}
         await client.async_start_new_kernel(cwd=folder, env=os.environ | variables)
         await client.async_start_new_kernel_client()
         try:
@@ -124,7 +130,8 @@ def open_lab():
     os.chdir(FOLDER)
     # Or it would look on the network for a newer version of itself, and for news.
     offline = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
-    serve(["--LabApp.news_url=None", offline])
+    # As root, which a container's user often is, it would refuse.
+    serve(["--LabApp.news_url=None", offline, "--allow-root"])
 
 
 def main(arguments=None):
@@ -139,10 +146,13 @@ def main(arguments=None):
         received = number
         signal.raise_signal(signal.SIGINT)
 
-    # Ctrl-C cancels what asyncio runs, so the kernel stops, too. So does SIGTERM: an exception from
-    # a handler of ours might come while the event loop calls what ignores exceptions.
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
-    signal.signal(signal.SIGTERM, terminate)
+    # Ctrl-C cancels what asyncio runs, so the kernel stops, too. So do the other signals: an
+    # exception from a handler of ours might come while the event loop calls what ignores them.
+    stop_in_order()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which asyncio replaces
+    for number in STOPS:
+        if number != signal.SIGINT and signal.getsignal(number) == stop_once:
+            signal.signal(number, terminate)
     try:
         return update([path for path in notebooks() if not numbers or path.name[:2] in numbers])
     except KeyboardInterrupt:

@@ -1,7 +1,8 @@
 """The drawing of where each piece of work runs, step by step."""
 
 from ..sites.catalogue import ROOT, STEPS
-from ..sites.web import render
+from ..sites.templates import render
+from . import TEMPLATES
 from .screenshot_stage import STYLE, TIMELINE, takes
 
 # By step: where the page comes back, and the lanes with their bars, each a piece of work, where it
@@ -33,7 +34,7 @@ FLOWS = {
 SOURCES = [
     STYLE,
     TIMELINE,
-    "tools/templates/overview.html",
+    "tools/publish/templates/overview.html",
     "tools/publish/screenshot_of_overview.py",
 ]
 
@@ -48,5 +49,5 @@ def overview(stage):
         rows.append({"step": step, "page_back": page_back, "lanes": lanes})
     style = "".join((ROOT / path).read_text(encoding="utf-8") for path in [STYLE, TIMELINE])
     page = stage.open()
-    page.set_content(render("overview.html", {"style": style, "rows": rows}).decode())
+    page.set_content(render(TEMPLATES / "overview.html", {"style": style, "rows": rows}).decode())
     stage.save(page, "overview.png")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import sys
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..arguments import parse
-from ..race import RaceHandler, Races
+from ..race import Races, pages
+from ..sites.addresses import LOOPBACK, listen
 from ..sites.catalogue import ROOT, STEPS
-from ..sites.processes import StartError
+from ..sites.processes import StartError, stop_in_order
 from ..sites.site import running_sites
-from ..sites.web import LOOPBACK, listen, serve
+from ..sites.web import serve
 from ..standins.standins import Standins
 from . import screenshot_of_overview, screenshots_of_pages  # noqa: F401 - register pictures
 from .browser import NoBrowser, open_browser
@@ -34,7 +34,7 @@ expect.set_options(timeout=60_000)  # milliseconds; a resize takes long
 @takes(
     {
         "inbox.png": [
-            "tools/templates/inbox.html",
+            "tools/standins/templates/inbox.html",
             "tools/standins/*.py",
             "step*/accounts/templates/accounts/email/welcome.txt",
         ]
@@ -59,7 +59,7 @@ RACE = [
     "tools/race/*.py",
     "tools/sites/timings.py",
     "tools/sites/visitor.py",
-    "tools/templates/race.*",
+    "tools/race/templates/race.*",
 ]
 
 
@@ -70,7 +70,7 @@ def race(stage):
     races = Races(stage.sites, stage.standins, stage.threads, stopping)
     listener = listen(LOOPBACK, 0)
     port = listener.getsockname()[1]
-    with listener, serve(listener, RaceHandler, races, LOOPBACK):
+    with listener, serve(listener, pages, races, LOOPBACK):
         page = stage.open()
         page.goto(f"http://{LOOPBACK}:{port}/")
         start_race(page)
@@ -119,16 +119,13 @@ def take_all(console):
 def main(arguments=None):
     """Run the command; return its exit status."""
     parse("screenshots", arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, as Ctrl-C
+    stop_in_order()
     console = Console(highlight=False)
     try:
         take_all(console)
     except (NoBrowser, StartError) as error:
         console.print(f"[red]{error}[/red]")
         return 1
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        return 130
     console.print(f"{len(shown())} pictures are in {FOLDER}.")
     return 0
 

@@ -7,8 +7,9 @@ from playwright.sync_api import expect
 
 from ..sites.catalogue import BY_NUMBER, STEPS
 from ..sites.manage import manage
+from ..sites.templates import render
 from ..sites.visitor import PASSWORD, Visitor, make_picture
-from ..sites.web import render
+from . import TEMPLATES
 from .screenshot_stage import PHONE, RESIZE_SECONDS, fill_in, send, takes
 
 NAME = "ada"
@@ -70,7 +71,11 @@ def profiles(stage):
 
 
 def log_sources(step):
-    return [f"{step.name}/config/settings.py", "tools/templates/console.html", *profile(step)]
+    return [
+        f"{step.name}/config/settings.py",
+        "tools/publish/templates/console.html",
+        *profile(step),
+    ]
 
 
 @takes({f"step{step.number}_log.png": log_sources(step) for step in STEPS})
@@ -82,7 +87,7 @@ def console_logs(stage):
         if step.has_consumer:
             terminals.append(terminal(site.consumer_log, "run_huey"))
         page = stage.open(viewport={"width": 1600, "height": 800})
-        page.set_content(render("console.html", {"terminals": terminals}).decode())
+        page.set_content(render(TEMPLATES / "console.html", {"terminals": terminals}).decode())
         stage.save(page, f"step{step.number}_log.png")
 
 

@@ -15,7 +15,8 @@ from markdown_it import MarkdownIt
 
 from ..arguments import parse
 from ..sites.catalogue import ROOT
-from ..sites.web import render
+from ..sites.templates import render
+from . import TEMPLATES
 from .docs import read, regenerated
 
 PLOT = re.compile(r"<!-- plot (\S+) (\S+) -->")
@@ -32,7 +33,7 @@ def page():
     text = COMMENT.sub("", LINK.sub(r"\1", text))
     markdown = MarkdownIt().enable("table")
     slides = [markdown.render(slide) for slide in re.split(r"^---$", text, flags=re.MULTILINE)]
-    return render("slides.html", {"slides": slides})
+    return render(TEMPLATES / "slides.html", {"slides": slides})
 
 
 def plot(path, cell_id):

@@ -5,8 +5,9 @@ import time
 from threading import Lock, Thread
 from uuid import uuid4
 
+from ..sites.addresses import POLL
 from ..sites.visitor import make_picture
-from ..sites.web import POLL, Refusal
+from ..sites.web import Refusal
 from .drawing import drawing
 from .kill import Kill
 from .lane import Lane

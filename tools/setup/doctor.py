@@ -19,7 +19,7 @@ import webbrowser
 from ..arguments import parse
 from ..playground.project import PORT
 from ..sites.catalogue import ROOT, STEPS
-from .environment import BASE, MEGABYTES, NO_PIP, VENV, WHEELS, hashes, read_stamp
+from .environment import BASE, MEGABYTES, NO_INDEX, NO_PIP, SOCKS, VENV, WHEELS, hashes, read_stamp
 
 OK, NOTE, MEND = "ok", "note", "MEND"
 FREE_MEGABYTES = 900  # for .venv with everything, and what the sites write
@@ -34,7 +34,8 @@ def main(arguments=None):
     """Print a line for each check; return 1 if something is to be mended, otherwise 0."""
     base_port = parse("doctor", arguments).base_port
     ports = [base_port, *(base_port + step.number for step in STEPS)]
-    ports += [base_port + above for above in [PORT, 10, 25]]  # the playground, inbox, SMTP
+    # The playground, the inbox, the jokes and SMTP.
+    ports += [base_port + above for above in [PORT, 10, 11, 25]]
     answer = ask_index()
     results = {
         "Python": python(),
@@ -68,10 +69,13 @@ def venv():
     """Make an environment without pip, and look for a pip that could be put into it."""
     if read_stamp():
         return OK, f"made already, in {VENV.name}"
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+    if folder()[0] == MEND:
+        return NOTE, "not tried: see the folder"
+    with tempfile.TemporaryDirectory(dir=ROOT, ignore_cleanup_errors=True) as place:
         made = subprocess.run([BASE, "-m", "venv", "--without-pip", place], capture_output=True)
     found = [importlib.util.find_spec(name) for name in ["ensurepip", "pip"]]
-    if made.returncode or not (any(found) or any(WHEELS.glob("pip-*.whl"))):
+    found += [shutil.which("uv"), *WHEELS.glob("pip-*.whl")]
+    if made.returncode or not any(found):
         return MEND, NO_PIP
     return OK, "can be made"
 
@@ -82,6 +86,10 @@ def folder():
             pass
     except OSError as error:
         return MEND, f"{ROOT} can't be written ({error.strerror}): move it to a folder of yours"
+    if os.pathsep in str(ROOT):
+        return MEND, f"the path {ROOT} has a {os.pathsep!r}, which venv can't have: rename it"
+    if os.name == "posix" and os.statvfs(ROOT).f_flag & getattr(os, "ST_NOEXEC", 0):
+        return MEND, f"{ROOT} is on a volume where nothing may be executed: move it to another"
     if os.name == "nt" and len(str(ROOT)) > LONGEST_PATH:
         return MEND, f"the path {ROOT} is too long for Windows: move it to a shorter one"
     return OK, str(ROOT)
@@ -105,7 +113,7 @@ def free_ports(ports):
             taken.append(str(port))
     if not taken:
         return OK, f"{', '.join(map(str, ports))} are free"
-    advice = "stop what uses them (a workshop.py?), or say --base-port=9000 each time"
+    advice = "stop what uses them, or, if that is no workshop.py, say --base-port=9000 each time"
     return MEND, f"{', '.join(taken)} can't be used: {advice}"
 
 
@@ -143,6 +151,8 @@ def packages(answer):
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
     if WHEELS.is_dir() and any(f"-{tag}-" in wheel.name for wheel in WHEELS.glob("*.whl")):
         return OK, f"in {WHEELS.name}, so no network is needed: python workshop.py install"
+    if os.environ.get("PIP_NO_INDEX", "0").lower() not in ("", "0", "no", "off", "false"):
+        return MEND, NO_INDEX
     if isinstance(answer, str) and not pip_reaches_index():
         return MEND, (
             f"no answer from the package index ({answer}): connect to a network and say "
@@ -166,6 +176,8 @@ def proxy():
     found = {kind: url for kind, url in urllib.request.getproxies().items() if kind != "no"}
     if not found:
         return OK, "none"
+    if any(url.startswith("socks") for url in found.values()) and not shutil.which("uv"):
+        return MEND, SOCKS
     hosts = ", ".join(sorted({url.rpartition("@")[2] for url in found.values()}))
     return NOTE, f"{hosts}: for downloads; let the browser reach 127.0.0.1 without it"
 

@@ -9,9 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+
+from ..filelock import take
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = ROOT / "requirements"
@@ -21,13 +22,29 @@ STAMP = VENV / "installed.json"  # the interpreter and each lock's hash, once al
 LOG = VENV / "install.log"  # what venv and pip said
 GUARD = VENV / "install.lock"  # locked by the launcher that is installing
 WHEELS = ROOT / "wheels"  # the packages, in what `workshop.py bundle` made
+# What a terminal sends that is closed: not to what `nohup` has started, and not on Windows.
+HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
+HANGUP = [number for number in HANGUP if signal.getsignal(number) != signal.SIG_IGN]
 
 # What .venv is made from: the Python below, when the caller's is in a virtual environment itself.
 BASE = getattr(sys, "_base_executable", None) or sys.executable
 INTERPRETER = f"{sys.implementation.cache_tag} {Path(BASE).resolve()}"
-# Nothing in the caller's environment may send .venv's Python to other packages.
-STRAYS = {"PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
-ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in STRAYS} | {"PYTHONUTF8": "1"}
+
+# What reaches our children of what the caller has set, often for something else: another project's
+# settings, other packages for Python, a pip that installs elsewhere.
+OF_OTHERS = ("PYTHON", "PYTEST", "DJANGO", "COVERAGE", "UV_", "PIP_", "MPLBACKEND", "MATPLOTLIBRC")
+OF_OTHERS += ("DEBUG", "SECRET_KEY", "DATABASE_URL", "VAR_DIR", "VIRTUAL_ENV", "__PYVENV")
+# But for these: how Python runs, and where pip and uv find packages.
+OF_OURS = {"PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"}
+OF_OURS |= {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_FIND_LINKS"}
+OF_OURS |= {"PIP_CERT", "PIP_CLIENT_CERT", "PIP_PROXY", "PIP_CONFIG_FILE", "PIP_NO_INDEX"}
+OF_OURS |= {"PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "UV_CACHE_DIR", "UV_OFFLINE", "UV_NATIVE_TLS"}
+OF_OURS |= {"UV_INDEX", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_FIND_LINKS", "UV_INSECURE_HOST"}
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if name in OF_OURS or not name.startswith(OF_OTHERS)
+} | {"PYTHONUTF8": "1"}
 
 # To download, measured in 2026-11.
 MEGABYTES = {
@@ -50,17 +67,33 @@ NO_NETWORK = (
     "could not download: connect to a network (a phone's will do, and some want a log-in page "
     "first) and run this again; later runs need none"
 )
+WRONG_INDEX = (
+    "the package index lacks a package: is it the right one? PIP_INDEX_URL names it, or pip's "
+    "settings do ('pip config list')"
+)
 DISK_FULL = "the disk is full: free some 900 MB and run this again"
+ELSEWHERE = (
+    "pip has put the packages elsewhere, as its own settings tell it: take target, prefix, root or "
+    "dry-run out of them ('pip config list' shows the file)"
+)
+SOCKS = (
+    "pip can't use a SOCKS proxy: unset ALL_PROXY, or set HTTPS_PROXY to an HTTP proxy, and run "
+    "this again"
+)
+NO_INDEX = "PIP_NO_INDEX, or no-index in pip's settings, keeps pip off the network: unset it"
 # What venv and pip say, and what it means; the first one found tells most.
 CAUSES = {
     "No space left|not enough space": DISK_FULL,
-    r"Retrying \(|Max retries|[Tt]imed out|SSLError|from versions: none": NO_NETWORK,
+    "dependencies for SOCKS|[Ss]cheme.*socks|socks.*scheme": SOCKS,
+    "(?i)ignoring indexes|packages were not found.*no-index": NO_INDEX,
+    r"Retrying \(|Max retries|[Tt]imed out|SSLError": NO_NETWORK,
+    "from versions: none": WRONG_INDEX,
     r"No module named '?(venv|ensurepip|pip)\b|ensurepip is not": NO_PIP,
 }
 
 
 class Terminated(BaseException):
-    """A SIGTERM came while `.venv` was being made."""
+    """A SIGTERM or SIGHUP came while `.venv` was being made."""
 
 
 class CannotPrepare(Exception):
@@ -70,8 +103,8 @@ class CannotPrepare(Exception):
 def run(name, module, locks, arguments, wheels=None):
     """Run `tools.<module>` in `.venv`, made or mended first; say how it ended, return its status.
 
-    Without locks it runs on the bare Python. The status is 1 if `.venv` can't be made, 130 after
-    a Ctrl-C and 143 after a SIGTERM while it is being made.
+    Without locks it runs on the bare Python. The status is 1 if `.venv` can't be made, 128 and
+    its number after a signal while it is being made.
     """
     status, was_stopped = make_and_call(module, locks, arguments, wheels or WHEELS)
     unsuccessful = "not all tasks are done" if name == "check" and status == 1 else "failed"
@@ -82,7 +115,8 @@ def run(name, module, locks, arguments, wheels=None):
 
 def make_and_call(module, locks, arguments, wheels):
     """Return the exit status, and whether it was a signal that ended it."""
-    signal.signal(signal.SIGTERM, stop_installing)
+    for number in [signal.SIGTERM, *HANGUP]:
+        signal.signal(number, stop_installing)
     try:
         prepare(locks, wheels)
         if not module:
@@ -97,13 +131,13 @@ def make_and_call(module, locks, arguments, wheels):
         )
     except KeyboardInterrupt:
         return 128 + signal.SIGINT, True
-    except Terminated:
-        return 128 + signal.SIGTERM, True
+    except Terminated as stopped:
+        return 128 + stopped.args[0], True
     return 1, False
 
 
-def stop_installing(*_):
-    raise Terminated
+def stop_installing(number, _):
+    raise Terminated(number)
 
 
 def prepare(locks, wheels=WHEELS):
@@ -127,7 +161,15 @@ def prepare(locks, wheels=WHEELS):
             make_venv()
             stamp = {"python": INTERPRETER}
             STAMP.write_text(json.dumps(stamp), encoding="utf-8")
-        install([lock for lock in locks if stamp.get(lock) != wanted[lock]], wheels)
+        missing = [lock for lock in locks if stamp.get(lock) != wanted[lock]]
+        STAMP.unlink()  # so that after a kill the next run makes .venv anew
+        try:
+            install(missing, wheels)
+        except BaseException:
+            said = LOG.read_text(encoding="utf-8", errors="replace")
+            if not re.search("Installing collected|Installed ", said):  # so nothing was changed
+                STAMP.write_text(json.dumps(stamp), encoding="utf-8")
+            raise
         make_kit_importable()
         STAMP.write_text(json.dumps(stamp | wanted), encoding="utf-8")
 
@@ -171,60 +213,63 @@ def why_anew():
 
 
 def make_venv():
-    """Make `.venv` anew, with pip in it if there is ensurepip; raise CannotPrepare or OSError."""
+    """Make `.venv` anew, with pip in it where there is no uv; raise CannotPrepare or OSError."""
     STAMP.unlink(missing_ok=True)
     for path in VENV.iterdir():  # not `venv --clear`: Windows can't remove files that are open
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path not in (GUARD, LOG):
             path.unlink()
-    try:
-        logged([BASE, "-m", "venv", VENV], "Making .venv")
-    except CannotPrepare:  # Debian's Python has no ensurepip without its package python3-venv
-        logged([BASE, "-m", "venv", "--without-pip", VENV])
+    if not shutil.which("uv"):
+        with contextlib.suppress(CannotPrepare):  # Debian's Python may have no ensurepip
+            return logged([BASE, "-m", "venv", VENV], "Making .venv")
+    return logged([BASE, "-m", "venv", "--without-pip", VENV])
 
 
 def install(locks, source):
-    """Install what `locks` pin; raise CannotPrepare or OSError.
+    """Install what `locks` pin, and import some of it; raise CannotPrepare or OSError.
 
-    All wheels are fetched or built before the first is installed, so that no network, the likely
-    failure, leaves everything as it was. A kill during the installing leaves no stamp: the next run
-    makes `.venv` anew.
+    uv is several times as fast as pip. Where it fails, pip says why: it knows more networks.
     """
-    pip = [*find_pip(source), "--no-input", "--disable-pip-version-check"]
     pinned = ["--no-deps", *(f"--requirement={REQUIREMENTS / lock}" for lock in locks)]
-    with tempfile.TemporaryDirectory(prefix="wheels-", dir=VENV) as wheels:
-        fetch = [*pip, "wheel", "--progress-bar=off", f"--wheel-dir={wheels}", *pinned]
-        if not taken(fetch, source):
-            size = sum(MEGABYTES.get(lock, 1) for lock in locks)
-            network = ["--retries=2", "--timeout=15", "--prefer-binary"]
-            logged([*fetch, *network], f"Downloading {' and '.join(locks)} (about {size} MB)")
-        STAMP.unlink()
-        offline = ["--progress-bar=off", "--no-index", f"--find-links={wheels}", "--no-user"]
-        logged([*pip, "install", *offline, *pinned], "Installing")
-
-
-def taken(fetch, source):
-    """Return whether the folder `source` is there, and has all that the command fetches."""
-    if not source.is_dir():
-        return False
+    offline = ["--no-index", f"--find-links={source}"]
+    size = sum(MEGABYTES.get(lock, 1) for lock in locks)
+    online = f"Downloading and installing {' and '.join(locks)} (about {size} MB)"
+    ways = [(offline, f"Taking packages from {source}")] if source.is_dir() else []
+    ways.append(([], online))
+    for where, title in ways:
+        uv = ["uv", "pip", "install", f"--python={PYTHON}", *where, *pinned]
+        if shutil.which("uv") and succeeds(uv, title):
+            break
+        pip = [*find_pip(source), "--no-input", "--disable-pip-version-check", "--retries=2"]
+        pip += ["--timeout=15", "install", "--no-user", "--progress-bar=off", "--prefer-binary"]
+        if not where:
+            logged([*pip, *pinned], title)
+        elif succeeds([*pip, *where, *pinned], title):
+            break
+        else:
+            version = sys.version.split()[0]
+            say(f"{source} lacks a package that this needs on Python {version} here.")
     try:
-        logged([*fetch, "--no-index", f"--find-links={source}"], f"Taking packages from {source}")
-    except CannotPrepare:
-        say(f"{source} lacks a package that this needs on Python {sys.version.split()[0]} here.")
-        return False
-    return True
+        logged([PYTHON, Path(__file__).with_name("imports.py"), *(REQUIREMENTS / x for x in locks)])
+    except CannotPrepare as problem:
+        raise CannotPrepare(f"{ELSEWHERE}; or: {problem}") from None
+
+
+def succeeds(command, title=""):
+    with contextlib.suppress(CannotPrepare):
+        logged(command, title)
+        return True
+    return False
 
 
 def find_pip(source):
     """Return the command of a pip that installs into `.venv`; raise CannotPrepare."""
-    with contextlib.suppress(CannotPrepare):
-        logged([PYTHON, "-c", "import pip"])  # most often; to ask its version takes long
+    if succeeds([PYTHON, "-c", "import pip"]):  # most often; to ask its version takes long
         return [PYTHON, "-m", "pip"]
     bundled = [[PYTHON, wheel / "pip"] for wheel in source.glob("pip-*.whl")]  # it runs as it is
     for pip in ([BASE, "-m", "pip", "--python", PYTHON], *bundled):
-        with contextlib.suppress(CannotPrepare):
-            logged([*pip, "--version"])
+        if succeeds([*pip, "--version"]):
             return pip
     raise CannotPrepare(NO_PIP)
 
@@ -270,8 +315,9 @@ def call(command):
     """Run a command in this terminal; return its exit status and whether a signal came for it.
 
     The status is 128 + n if signal n ended it.
-    The command has children of its own to stop, so it is waited for whatever comes. SIGTERM is
-    passed on to it, and so is SIGINT, unless it was typed: a terminal sends Ctrl-C to both.
+    The command has children of its own to stop, so it is waited for whatever comes. SIGTERM and
+    SIGHUP are passed on to it, and so is SIGINT, unless it was typed: a terminal sends Ctrl-C to
+    both.
     """
     process, came, early = None, [], []
 
@@ -284,7 +330,7 @@ def call(command):
         else:
             early.append(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, *HANGUP):
         signal.signal(number, pass_on)
     environment = ENVIRONMENT | {"WORKSHOP_STARTED_IN": os.getcwd()}
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
@@ -322,22 +368,6 @@ def sole_installer():
             waiting = True
             time.sleep(0.2)
         yield
-
-
-def take(file):
-    """Return whether this process has got the exclusive lock of an open file."""
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
 
 
 def say(text, end="\n"):

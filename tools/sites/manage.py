@@ -9,9 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
+from .addresses import forwarded, names
+from .catalogue import ROOT
 from .processes import StartError
-from .web import forwarded, names
 
+# The joke API and the mail server of this machine are reached without a proxy, or a certificate.
+MISLEADING = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
+MISLEADING |= {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
 databases = {}  # new ones, as bytes, by their schema
 one_at_a_time = defaultdict(Lock)
 
@@ -21,6 +25,7 @@ def step_environment(step, standins, var_dir=None, port=None, **variables):
 
     The step writes to `var_dir`, or to its own var/ without one. `variables` are further ones.
     """
+    paths = str(variables.get("PYTHONPATH") or os.environ.get("PYTHONPATH", ""))
     hosts = [f"[{name}]" if ":" in name else name for name in names(standins.host)]
     origins = []
     if name := forwarded(port):
@@ -28,7 +33,7 @@ def step_environment(step, standins, var_dir=None, port=None, **variables):
         # It speaks HTTPS to the browser and HTTP to us, and may call us localhost.
         origins = [f"https://{name}", f"https://localhost:{port}"]
     return (
-        os.environ
+        {name: value for name, value in os.environ.items() if name.upper() not in MISLEADING}
         | {
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "DEBUG": "on",
@@ -37,14 +42,24 @@ def step_environment(step, standins, var_dir=None, port=None, **variables):
             "EMAIL_BACKEND": "safeguards.mail.EmailBackend",
             "EMAIL_HOST": standins.smtp_host,
             "EMAIL_PORT": str(standins.smtp_port),
-            "ALLOWED_HOSTS": ",".join(hosts),
-            "CSRF_TRUSTED_ORIGINS": ",".join(origins),
-            # Or requests would ask a company network's proxy for the joke API of this machine.
-            "NO_PROXY": "*",
+            "ALLOWED_HOSTS": with_the_callers("ALLOWED_HOSTS", hosts),
+            "CSRF_TRUSTED_ORIGINS": with_the_callers("CSRF_TRUSTED_ORIGINS", origins),
             "PYTHONUNBUFFERED": "1",
         }
         | {name: str(value) for name, value in variables.items()}
+        | {"PYTHONPATH": os.pathsep.join(filter(None, [paths, str(ROOT)]))}  # for runserver
     )
+
+
+def with_the_callers(variable, values):
+    """Return values for a variable, with those that an editor in the browser may have set."""
+    return ",".join(filter(None, [*values, os.environ.get(variable)]))
+
+
+def server_command(host, port):
+    """Return the command that runs the server for development, for a room and without reload."""
+    runserver = ["-m", "tools.sites.runserver", "runserver", f"{host}:{port}", "--noreload"]
+    return [sys.executable, *runserver]
 
 
 def manage(*arguments):
@@ -82,7 +97,8 @@ def new_database(step):
     schema = schema_of(step.folder)
     with one_at_a_time[schema], TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if not known_database(schema):
-            migrate(step, os.environ | {"VAR_DIR": folder})
+            settings = {"DJANGO_SETTINGS_MODULE": "config.settings", "DEBUG": "on"}
+            migrate(step, os.environ | settings | {"VAR_DIR": folder})
             made = Path(folder, "db.sqlite3")
             databases[schema] = made.read_bytes()
             if kept := kept_database(schema):

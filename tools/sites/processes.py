@@ -1,14 +1,19 @@
 """Start and stop processes."""
 
 import os
+import signal
 import socket
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 import psutil
+
+from ..filelock import take
 
 START_SECONDS = 60  # how long a process may take until it is ready
 STOP_SECONDS = 10  # how long a process may take to end by itself
@@ -18,10 +23,66 @@ class StartError(Exception):
     """Something could not be started; the text says what, and how to mend it."""
 
 
+# What asks a command to stop: Ctrl-C, a service manager, and a terminal that is closed.
+STOPS = [getattr(signal, name) for name in ["SIGINT", "SIGTERM", "SIGHUP"] if hasattr(signal, name)]
+
+
+def stop_in_order():
+    """Let a signal end this command by SystemExit: each `with` block stops what it has started.
+
+    Whatever else comes meanwhile, such as a second Ctrl-C, changes nothing. Ctrl-C counts even if
+    a shell has told this command, in its background, to ignore it; SIGHUP does not, after `nohup`.
+    """
+    for number in STOPS:
+        if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop_once)
+    if "WORKSHOP_STARTED_IN" in os.environ and os.name == "posix":
+        Thread(target=outlive_no_launcher, args=[os.getppid()], daemon=True).start()
+
+
+def stop_once(number, _):
+    for each in STOPS:  # not SIG_IGN, which what is started from here on would inherit
+        signal.signal(each, lambda *_: None)
+    raise SystemExit(128 + number)
+
+
+def outlive_no_launcher(launcher):
+    """Stop this command when the launcher is gone, which had no time to say so if it was killed."""
+    while os.getppid() == launcher:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def sole_owner(var_dir):
+    """Keep other commands off a step's var/ for the block; raise StartError if one has it.
+
+    Two consumers would take each other's tasks from one queue. The system drops the lock with the
+    process that holds it, so it is never stale.
+    """
+    var_dir.mkdir(parents=True, exist_ok=True)
+    if locked := [path for path in [var_dir, *var_dir.iterdir()] if not os.access(path, os.W_OK)]:
+        raise StartError(
+            f"{locked[0]} can't be written: it belongs to somebody else, as after a sudo. "
+            "Remove it, or make it yours."
+        )
+    with (var_dir / "in_use").open("a+", encoding="utf-8") as lock:
+        if not take(lock):
+            lock.seek(0)
+            who = lock.read() if os.name == "posix" else "another command"
+            raise StartError(f"{var_dir} is in use by {who}: stop that first.")
+        lock.truncate(0)
+        lock.write(f"`{Path(sys.argv[0]).stem} {' '.join(sys.argv[1:])}` (process {os.getpid()})")
+        lock.flush()
+        yield
+
+
 def check_port_is_free(host, port):
     """Raise StartError when something listens on the port already; the text says what."""
     if problem := port_problem(host, port):
         who = listener(port)
+        if "workshop.py" in who:  # whose sites write where ours would, whatever their ports
+            raise StartError(f"{who}: stop it first.")
         what = f"{who}: stop it, or" if who else f"Port {port} can't be used ({problem}):"
         raise StartError(f"{what} choose other ports with --base-port.")
 
@@ -107,13 +168,25 @@ def running(command, log_path=None, **options):
         process = start(command, log_path, **options)
     try:
         yield process
-    except KeyboardInterrupt:
-        if log_path is None:  # the terminal's Ctrl-C has reached it, too: let it finish first
-            with suppress(psutil.TimeoutExpired):
-                process.wait(STOP_SECONDS)
+    except (KeyboardInterrupt, SystemExit):
+        if log_path is None:
+            finish(process, patience=1)
         raise
     finally:
         stop(process)
+
+
+def finish(process, patience=0):
+    """Let a process finish what it does, as after a Ctrl-C.
+
+    With patience, in seconds, the terminal's Ctrl-C may have reached it already.
+    """
+    with suppress(psutil.Error):
+        with suppress(psutil.TimeoutExpired):
+            return process.wait(patience)
+        if os.name == "posix":
+            process.send_signal(signal.SIGINT)
+        process.wait(STOP_SECONDS)
 
 
 def family(process):

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import requests
 from timing.records import TimingLog
 
-from .manage import manage, migrate, new_database, step_environment
+from .addresses import LOOPBACK, reachable
+from .manage import manage, migrate, new_database, server_command, step_environment
 from .ports import free_port
 from .processes import StartError, check_port_is_free, kill, start, stop, wait_until
-from .web import LOOPBACK, reachable
 
 
 class Site:
@@ -70,7 +70,7 @@ class Site:
         wait_until(self.answers, self.server, f"{self.step.name}: the server", self.log)
 
     def server_command(self):
-        return manage("runserver", f"{self.host}:{self.port}", "--noreload")
+        return server_command(self.host, self.port)
 
     def start_consumer(self, *options):
         """Start a consumer with further options of run_huey; raise StartError if that fails."""

@@ -19,13 +19,14 @@ def main(argv=None):
                 answer = session.post(url, json=dict(map(parse, options.settings)), timeout=10)
             else:
                 answer = session.get(url, timeout=10)
-        except requests.ConnectionError:
+            said = answer.json()
+        except requests.RequestException:  # nobody is there, or somebody else, who speaks no JSON
             print(
                 f"No stand-ins answer at {options.url}: start demo, run or standins first,"
                 " or name their address with --url."
             )
             return 1
-    print(json.dumps(answer.json(), indent=2))
+    print(json.dumps(said, indent=2))
     return 0 if answer.ok else 1
 
 

@@ -1,11 +1,11 @@
 """Serve the stand-ins until Ctrl-C or SIGTERM."""
 
-import signal
 import sys
 import time
 
 from ..arguments import parse
-from ..sites.web import warning
+from ..sites.addresses import warning
+from ..sites.processes import stop_in_order
 from .smtp import DAY
 from .standins import Standins
 
@@ -13,7 +13,7 @@ from .standins import Standins
 def main(argv=None):
     """Serve until Ctrl-C or SIGTERM; exit with one line when the arguments can't be served."""
     arguments = parse("standins", argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_in_order()
     try:
         with Standins(**vars(arguments)) as standins:
             print(f"joke API  {standins.joke_url}", flush=True)
@@ -24,8 +24,6 @@ def main(argv=None):
                 print(words, flush=True)
             while True:
                 time.sleep(DAY)
-    except KeyboardInterrupt:
-        pass
     except (OSError, OverflowError, ValueError) as error:
         sys.exit(f"standins: {error}")
 

@@ -9,7 +9,7 @@ import time
 
 from aiosmtpd.smtp import SMTP
 
-from .http import reset_on_close
+from .joke import reset_on_close
 from .state import FLOOD_OF_LINES, GARBAGE
 
 MAX_MAIL_BYTES = 4_000_000

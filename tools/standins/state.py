@@ -5,7 +5,7 @@ import json
 import threading
 import time
 
-from ..sites.web import POLL
+from ..sites.addresses import POLL
 
 MAX_DELAY = 600  # seconds
 FAILURES = {

