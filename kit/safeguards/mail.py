@@ -7,6 +7,7 @@ from django.core.mail.utils import DNS_NAME
 from django.utils import translation
 
 from .limits import conversation_slots, run_within
+from .permanent import PermanentError
 
 MAX_BYTES = 20_000  # of a mail server's replies in a conversation; most have a few hundred
 
@@ -17,8 +18,8 @@ slots = conversation_slots()
 DNS_NAME._fqdn = "[127.0.0.1]"
 
 
-class RecipientRefused(smtplib.SMTPRecipientsRefused):
-    """The server refuses all recipients for good (5xx), so trying again would not help."""
+class RecipientRefused(PermanentError, smtplib.SMTPRecipientsRefused):
+    """The server refuses all recipients for good (5xx)."""
 
 
 class Replies:

@@ -11,6 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from PIL import Image
 
 from . import bombs
+from .permanent import PermanentError
 
 FORMATS = ["JPEG", "PNG", "WEBP"]
 MAX_BYTES = 20 * 1024 * 1024
@@ -21,7 +22,7 @@ MAX_SIDE = 65_535  # pixels, which is what a JPEG can have
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-class BrokenPicture(Exception):
+class BrokenPicture(PermanentError):
     """A picture that can't be decoded, now or later."""
 
 

@@ -7,14 +7,12 @@ from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task, signal
 from huey.exceptions import CancelExecution
 from huey.signals import SIGNAL_RETRYING
-from safeguards.mail import RecipientRefused
-from safeguards.pictures import BrokenPicture
+from safeguards.permanent import PermanentError
 
 from . import services
 from .models import Profile, User
 
 RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}  # after 1, 2, 4 s and so on: 4 min
-HOPELESS = (BrokenPicture, RecipientRefused, services.NoAddress)  # trying again can't help
 
 # Pass keys, not objects. The task may run much later, and must load the current row.
 
@@ -33,16 +31,16 @@ def resize_profile_image(user_id, task=None):
 
 @contextmanager
 def end_of_retries(task, user_id, failed_at):
-    """Note on the profile when work has failed for good; don't let Huey retry the hopeless."""
+    """Note on the profile that work has failed for good; let Huey retry no permanent error."""
     try:
         yield
     except ObjectDoesNotExist as error:  # the user has been deleted
         raise CancelExecution(retry=False) from error
     except Exception as error:
-        hopeless = isinstance(error, HOPELESS)
-        if hopeless or not task.retries:
+        is_permanent = isinstance(error, PermanentError)
+        if is_permanent or not task.retries:
             Profile.objects.filter(user=user_id).update(**{failed_at: timezone.now()})
-        if hopeless:
+        if is_permanent:
             raise CancelExecution(retry=False) from error
         raise
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 from PIL import Image, ImageOps
+from safeguards.permanent import PermanentError
 from safeguards.pictures import open_picture
 from timing import timed
 
@@ -16,7 +17,7 @@ from .jokes import FALLBACK, NoJoke, get_joke
 from .models import Profile
 
 
-class NoAddress(Exception):
+class NoAddress(PermanentError):
     """The user has no e-mail address."""
 
 

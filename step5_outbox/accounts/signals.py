@@ -38,9 +38,6 @@ def resize_new_picture(instance, update_fields, raw, **kwargs):
 
 @receiver(given_up)
 def record_failure(job, **kwargs):
-    if job.work == "welcome":
-        failed = {"welcome_error": job.error, "welcome_failed_at": job.given_up_at}
-        Profile.objects.filter(user=job.key, welcome_sent_at=None).update(**failed)
-    elif job.work == "picture":
-        failed = {"picture_error": job.error, "picture_failed_at": job.given_up_at}
-        Profile.objects.filter(user=job.key, picture_resized_at=None).update(**failed)
+    if job.work in ("welcome", "picture"):
+        failed = {f"{job.work}_error": job.error, f"{job.work}_failed_at": job.given_up_at}
+        Profile.objects.filter(user=job.key).update(**failed)

@@ -4,39 +4,34 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.core.management import call_command
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task
-from safeguards.mail import RecipientRefused
-from safeguards.pictures import BrokenPicture
+from safeguards.permanent import PermanentError
 
 from outbox.models import GiveUp
 
 from . import services
 from .models import Profile, User
 
-# Trying again can't help.
-HOPELESS = (BrokenPicture, RecipientRefused, services.NoAddress, ObjectDoesNotExist)
-
-# Pass keys, not objects. The job may be done much later, and must load the current row.
+# Pass keys, not objects. The task may run much later, and must load the current row.
 
 
 def send_welcome_email(user_id):
     if Profile.objects.filter(user=user_id, welcome_sent_at__isnull=False).exists():
         return  # a job comes again if its worker dies after the mail was sent
-    with unless_hopeless():
+    with unless_permanent():
         services.send_welcome_email(User.objects.get(pk=user_id))
 
 
 def resize_profile_image(user_id):
-    with unless_hopeless():
-        profile = Profile.objects.select_related("user").get(user=user_id)
-        services.resize_profile_image(profile)
+    with unless_permanent():
+        services.resize_profile_image(Profile.objects.select_related("user").get(user=user_id))
 
 
 @contextmanager
-def unless_hopeless():
-    """Let the outbox retry nothing that can't succeed."""
+def unless_permanent():
+    """Let the outbox retry no permanent error."""
     try:
         yield
-    except HOPELESS as error:
+    except (PermanentError, ObjectDoesNotExist) as error:  # or the user has been deleted
         raise GiveUp(services.reason(error)) from error
 
 

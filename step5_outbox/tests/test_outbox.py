@@ -247,23 +247,21 @@ def test_mail_that_is_refused_too_often_is_given_up(one_job, queue, broken_mail)
 
 
 @pytest.mark.parametrize(
-    ("work", "error", "done_at"),
-    [
-        ("welcome", "welcome_error", "welcome_sent_at"),
-        ("picture", "picture_error", "picture_resized_at"),
-    ],
+    ("work", "done_at"), [("welcome", "welcome_sent_at"), ("picture", "picture_resized_at")]
 )
 def test_only_an_owner_whose_work_is_not_done_is_told_that_it_was_given_up(
-    signed_up, work, error, done_at
+    signed_up, work, done_at
 ):
+    Profile.objects.update(picture="pictures/ada.jpeg")
     bystander = User.objects.create_user("grace", "grace@example.com").profile
     late = User.objects.create_user("alan", "alan@example.com").profile
-    Profile.objects.filter(pk=late.pk).update(**{done_at: timezone.now()})
+    Profile.objects.filter(pk=late.pk).update(**{done_at: timezone.now(), "picture": "late.jpeg"})
     for profile in [signed_up, late]:
         Job.objects.create(work=work, key=profile.user_id).give_up("too often")
     Job.objects.create(work="another", key=signed_up.user_id).give_up("for another reason")
-    told = {profile: getattr(profile, error) for profile in Profile.objects.all()}
-    assert told == {signed_up: "too often", bystander: "", late: ""}
+    told = {profile: getattr(profile, f"{work}_state") for profile in Profile.objects.all()}
+    unconcerned = "waiting" if work == "welcome" else "none"
+    assert told == {signed_up: "failed", bystander: unconcerned, late: "done"}
 
 
 def test_picture_that_cannot_be_decoded_is_not_tried_again(signed_up, queue):

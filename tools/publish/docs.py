@@ -5,10 +5,12 @@ A comment above each fenced block says what it shows:
     <!-- function step1_sync_signup/accounts/views.py sign_up -->
     <!-- diff step1_sync_signup/accounts/views.py step2_signals/accounts/views.py -->
     <!-- file step4_huey/accounts/tasks.py -->
+    <!-- setting step4_huey/config/settings.py HUEY -->
     <!-- command -->   (written by hand)
 
 and above a table `<!-- demo FILE -->` or `<!-- losses FILE -->`, the file that this command wrote
-with `--json`, or `<!-- queues FILE -->`, or `<!-- bench FILE -->`. Paths start at the root.
+with `--json`, `<!-- steps DEMO LOSSES -->`, which joins the two, or `<!-- queues FILE -->`. Paths
+start at the root.
 """
 
 import ast
@@ -19,11 +21,11 @@ import sys
 from statistics import median
 
 from ..arguments import parse
-from ..measure.bench.tables import bench_table, queues_table
+from ..measure.bench.tables import queues_table
 from ..sites.catalogue import ROOT, STEPS
 
 FENCED = re.compile(r"<!-- (\w+)([^\n]*) -->\n(```\w*\n)(.*?)(```\n)", re.DOTALL)
-TABLE = re.compile(r"<!-- (demo|losses|queues|bench) (\S+) -->\n\n((?:\|.*\n)*)")
+TABLE = re.compile(r"<!-- (demo|losses|queues|steps) ([^\n]+) -->\n\n((?:\|.*\n)*)")
 
 
 PAGES = [
@@ -31,6 +33,7 @@ PAGES = [
     "docs/INSTRUCTOR.md",
     "docs/PRODUCTION.md",
     "docs/SLIDES.md",
+    "kit/README.md",
     "step5_outbox/CLUSTER.md",
     "examples/django_tasks/README.md",
 ]
@@ -49,19 +52,26 @@ def regenerated(text):
 
 def regenerated_block(match):
     kind, arguments, opening, content, closing = match.groups()
-    show = {"function": function, "diff": diff, "file": read, "command": lambda: content}[kind]
+    show = {
+        "function": function,
+        "setting": setting,
+        "diff": diff,
+        "file": read,
+        "command": lambda: content,
+    }[kind]
     return f"<!-- {kind}{arguments} -->\n{opening}{show(*arguments.split())}{closing}"
 
 
 def regenerated_table(match):
-    kind, path, _ = match.groups()
+    kind, paths, _ = match.groups()
     show = {
         "demo": demo_table,
         "losses": losses_table,
         "queues": queues_table,
-        "bench": bench_table,
+        "steps": steps_table,
     }[kind]
-    return f"<!-- {kind} {path} -->\n\n{show(json.loads(read(path)))}"
+    records = [json.loads(read(path)) for path in paths.split()]
+    return f"<!-- {kind} {paths} -->\n\n{show(*records)}"
 
 
 def read(path):
@@ -75,6 +85,15 @@ def function(path, name):
         if getattr(node, "name", None) == name:
             start = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             return "".join(source.splitlines(keepends=True)[start - 1 : node.end_lineno])
+    raise ValueError(f"{path} has no {name}")
+
+
+def setting(path, name):
+    """Return the source of the statement that assigns a setting."""
+    source = read(path)
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == name:
+            return ast.get_source_segment(source, node) + "\n"
     raise ValueError(f"{path} has no {name}")
 
 
@@ -99,6 +118,24 @@ def demo_table(record):
     for step in STEPS:
         page, done = (median(steps[step.name][f"{what}_seconds"]) for what in ["page", "done"])
         lines.append(f"| `{step.name}` | {step.where} | {page:.2f} s | {done:.2f} s |")
+    return "\n".join(lines) + "\n"
+
+
+def steps_table(demo, losses):
+    """Return how long the page takes and what a SIGKILL loses, step by step, as a table."""
+    lines = [
+        "| step | the slow work runs | the page is back after | a kill loses, of "
+        f"{losses['signups']} sign-ups |",
+        "| --- | --- | ---: | --- |",
+    ]
+    for step in STEPS:
+        page = median(demo["steps"][step.name]["page_seconds"])
+        runs = losses["lost"][step.name]["SIGKILL"]
+        lost = (
+            f"{extremes(runs, 'mails_lost')} mails, {extremes(runs, 'thumbnails_lost')} thumbnails"
+        )
+        link = f"[`{step.name}`]({step.name}/)"
+        lines.append(f"| {link} | {step.where} | {page:.2f} s | {lost} |")
     return "\n".join(lines) + "\n"
 
 

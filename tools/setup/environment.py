@@ -179,9 +179,9 @@ def make_kit_importable():
 
     The path is relative, because Python 3.11 and 3.12 read this file in the locale's encoding.
     """
-    [packages] = VENV.glob("Lib/site-packages" if os.name == "nt" else "lib/*/site-packages")
-    path = Path(os.path.relpath(ROOT / "kit", packages)).as_posix()
-    (packages / "kit.pth").write_text(f"{path}\n", encoding="utf-8")
+    for packages in VENV.glob("Lib/site-packages" if os.name == "nt" else "lib/*/site-packages"):
+        path = Path(os.path.relpath(ROOT / "kit", packages)).as_posix()
+        (packages / "kit.pth").write_text(f"{path}\n", encoding="utf-8")
 
 
 def hashes(locks):

@@ -1,0 +1,2 @@
+class PermanentError(Exception):
+    """Trying again would not help."""
