@@ -104,6 +104,7 @@ def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
     with started(short_demo(tmp_path, base_port), "Starting", env=env) as (demo, _):
         wait_for(lambda: len(demo.children(recursive=True)) == SITE_AND_CONSUMER, LIMIT, pause=0.3)
         wait_for(lambda: "sign-up" in said_by_now(tmp_path), LIMIT)
+        assert answers(f"http://127.0.0.1:{base_port}/")  # the race's page, already
         family = demo.children(recursive=True)
         demo.send_signal(signal.SIGINT)
         _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)

@@ -553,6 +553,21 @@ def test_doctor_says_how_to_mend_what_is_not_ready(clone, no_network):
     assert "secret" not in found["proxy"][1]
 
 
+def test_doctor_names_the_setting_that_keeps_pip_off_the_network(clone, no_network):
+    settings = {"ALL_PROXY": "socks5://127.0.0.1:9", "PIP_NO_INDEX": "1"}
+    _, found = doctor(clone, no_network["PIP_INDEX_URL"], **settings)
+    assert found["proxy"][0] == found["packages"][0] == "MEND"
+    assert "can't use a SOCKS proxy" in found["proxy"][1]
+    assert "PIP_NO_INDEX" in found["packages"][1]
+
+
+@posix_only
+def test_doctor_tries_in_the_clones_own_folder(tmp_path, no_network):
+    _, found = doctor(make_clone(tmp_path / "a:b"), no_network["PIP_INDEX_URL"])
+    assert found["folder"][0] == "MEND"
+    assert "has a ':', which venv can't have" in found["folder"][1]
+
+
 def older_pythons():
     """Yield each Python below 3.11 on this machine, as far as it's easily found."""
     names = ["python2.7", *(f"python3.{minor}" for minor in range(6, 11))]

@@ -55,6 +55,9 @@ def demo(options, console):
             stack.enter_context(sole_owner(var_dir))
         sites = stack.enter_context(demo_sites(options, standins, logs))
         stopping = Event()
+        if not options.once:
+            races = Races(sites, standins, threads, stopping, options.open_races)
+            stack.enter_context(serve(listener, pages, races, options.host))
         stack.callback(stopping.set)  # first of all, so that no thread waits for stopped servers
         lanes = sign_up_everywhere(options.signups, sites, threads, stopping, console)
         results = {step.name: summary(lanes[step], standins.inbox) for step in STEPS}
@@ -69,9 +72,7 @@ def demo(options, console):
         if options.json:
             write_json(options.json, results)
         if not options.once:
-            races = Races(sites, standins, threads, stopping, options.open_races)
-            with serve(listener, pages, races, options.host):
-                stay_up(options, sites, standins, lanes, console)
+            stay_up(options, sites, standins, lanes, console)
     return 0 if mails == thumbnails == total else 1
 
 
