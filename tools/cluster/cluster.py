@@ -67,11 +67,11 @@ def run(options, console):
         check_port_is_free(LOOPBACK, port)
     with ExitStack() as stack:
         standins = stack.enter_context(start_standins(options.base_port))
+        stack.callback(notes(options.base_port).unlink, missing_ok=True)  # after all parts
         console.print("Starting PostgreSQL, Redis, a store, 2 web servers and 3 consumers ...")
         cluster = stack.enter_context(running_cluster(standins, web_port=web_port))
         if not cluster.redis:
             console.print("No Redis comes in a package for Windows: PostgreSQL keeps the queue.")
-        stack.callback(notes(options.base_port).unlink, missing_ok=True)
         keeper = Keeper(cluster, console, options)
         console.print(f"Sign up at {cluster.webs[0].url}/ and look at {cluster.webs[1].url}/")
         console.print(f"Inbox      {standins.inbox_url}")
