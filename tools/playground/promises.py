@@ -104,7 +104,7 @@ def one_thumbnail(seen):
         return blamed("A saved picture is not resized", guess, result)
     if not second_count:
         return (
-            "A profile's second picture is not resized: the receiver asks whether the profile has a"
+            "A profile's second picture is not resized: your code asks whether the profile has a"
             " thumbnail, not whether this save wrote the picture."
         )
     if message := refused(signed_up):
