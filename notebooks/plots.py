@@ -207,7 +207,7 @@ def points(title, groups, colour="black", xlabel="seconds"):
 
 def levels(title, panels):
     """Draw counts over time: for each panel, named by its axis, lines of (name, counts, style)."""
-    axes = new_figure(title, len(panels), height=1 + 2.6 * len(panels), sharex=True)
+    axes = new_figure(title, len(panels), height=1 + 1.9 * len(panels), sharex=True)
     for ax, (ylabel, lines) in zip(axes, panels.items(), strict=True):
         for name, counts, style in lines:
             [line] = ax.step(counts.index, counts, where="post", **style)

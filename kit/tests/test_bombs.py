@@ -146,3 +146,12 @@ def test_what_is_accepted_costs_no_more_than_promised(tmp_path, photo_seconds, m
         seconds, megabytes = found[process]
         assert megabytes < most_megabytes
         assert seconds / photo_seconds < most_seconds / 0.1
+
+
+def test_readme_makes_the_promise():
+    readme = Path(__file__).parent.parent / "README.md"
+    promise = (
+        "No upload that the form accepts costs the web process more than 0.5 s or 200 MB, or a"
+        " worker more than 10 s or 500 MB; a photo of 48 million pixels takes 0.1 s."
+    )
+    assert promise in " ".join(readme.read_text(encoding="utf-8").split())

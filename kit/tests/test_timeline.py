@@ -1,7 +1,8 @@
 import time
 
 import pytest
-from timing import timeline
+from django.template import Context, Template
+from timing import timed, timeline
 from timing.timeline import Timeline
 
 from .users import new_user
@@ -103,3 +104,11 @@ def test_work_that_failed_is_told_from_work_that_is_done(drawn):
         record("send mail", 100, 101, error="OSError('no route')"),
     )
     assert drawing.bars[0]["state"] == "failed"
+
+
+def test_page_draws_the_timeline():
+    user = new_user()
+    with timed("send mail", user):
+        pass
+    page = Template("{% load timing %}{% timeline user %}").render(Context({"user": user}))
+    assert "no longer in it" in page  # there was no request

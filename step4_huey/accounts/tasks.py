@@ -17,7 +17,7 @@ RETRIED = {"retries": 8, "retry_delay": 1, "retry_backoff": 2}  # after 1, 2, 4 
 # Pass keys, not objects. The task may run much later, and must load the current row.
 
 
-@db_task(priority=1, context=True, **RETRIED)  # before pictures, which have the default priority
+@db_task(priority=1, context=True, **RETRIED)  # above the default, so before pictures
 def send_welcome_email(user_id, task=None):
     with end_of_retries(task, user_id, "welcome_failed_at"):
         services.send_welcome_email(User.objects.get(pk=user_id))

@@ -90,7 +90,7 @@ def resize_profile_image(profile):
         with timed("resize picture", profile.user):
             time.sleep(settings.SIMULATED_RESIZE_SECONDS)
             thumbnail = make_thumbnail(profile.picture)
-            name = default_storage.save(f"thumbnails/{profile.pk}.jpg", thumbnail)
+            name = default_storage.save(f"thumbnails/{profile.pk.hex}.jpg", thumbnail)
     except Exception as error:
         row.filter(thumbnail="").update(picture_error=reason(error))
         raise

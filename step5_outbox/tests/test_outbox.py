@@ -372,6 +372,18 @@ def test_immediate_tasks_do_300_jobs(signed_up, queue, monkeypatch, mailoutbox):
 # Claims
 
 
+def test_task_without_a_job_does_nothing(queue, db):
+    tasks.do_next_job()
+    run_all(queue)
+    assert len(queue) == 0
+
+
+def test_claim_is_the_same_where_the_database_skips_locked_rows(signed_up, monkeypatch):
+    """On PostgreSQL, tests/test_job_claims.py shows that it skips them."""
+    monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", True)
+    assert Job.objects.claim("worker").work == "welcome"
+
+
 def test_two_workers_never_have_the_same_job(one_job):
     assert Job.objects.claim("mine")
     assert Job.objects.claim("another") is None

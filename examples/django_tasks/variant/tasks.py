@@ -9,7 +9,7 @@ from accounts.models import Profile, User
 # Arguments must be JSON: the key of a user is a UUID, and comes as its text.
 
 
-@task(priority=1)  # before pictures, which have the default priority
+@task(priority=1)  # above the default, so before pictures
 def send_welcome_email(user_id):
     with without_retries(user_id, "welcome_failed_at"):
         services.send_welcome_email(User.objects.get(pk=user_id))
