@@ -425,6 +425,22 @@ def test_python_without_ensurepip_and_pip_says_what_to_install(clone, tmp_path):
     assert (status, found["venv and pip"][0]) == (1, "MEND")
 
 
+OWN_BACKEND = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+KIT_BACKEND = """
+import zipfile
+def build_wheel(folder, *arguments):
+    with zipfile.ZipFile(f"{folder}/workshop_kit-1.0-py3-none-any.whl", "w") as wheel:
+        metadata = "Metadata-Version: 2.1\\nName: workshop-kit\\nVersion: 1.0\\n"
+        wheel.writestr("workshop_kit-1.0.dist-info/METADATA", metadata)
+        wheel.writestr("workshop_kit-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\n")
+        wheel.writestr("workshop_kit-1.0.dist-info/RECORD", "")
+    return "workshop_kit-1.0-py3-none-any.whl"
+"""
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -441,6 +457,9 @@ def packer(ready):
     shutil.copy(ROOT / "tools" / "setup" / "bundle.py", ready.root / "tools" / "setup")
     shutil.copy(ROOT / ".gitignore", ready.root)
     shutil.copytree(Path(packaging.__file__).parent, ready.packages / "packaging")
+    (ready.root / "kit").mkdir(exist_ok=True)
+    (ready.root / "kit" / "pyproject.toml").write_text(OWN_BACKEND, encoding="utf-8")
+    (ready.root / "kit" / "backend.py").write_text(KIT_BACKEND, encoding="utf-8")
     return ready
 
 
@@ -449,12 +468,12 @@ def test_room_without_a_network_sets_up_from_a_bundle(packer, no_network, tmp_pa
     assert result.returncode == 0, result.stderr
     assert f"windows, Python {PYTHON}: 1 packages\n" in result.stdout
     archive = packer.root / "workshop-bundle.zip"
-    assert f"{archive}: 0 MB, 2 wheels and the repository." in result.stdout
+    assert f"{archive}: 0 MB, 3 wheels and the repository." in result.stdout
 
     shutil.unpack_archive(archive, tmp_path / "room")
     room = Clone(tmp_path / "room" / "workshop", packer.wheels)
-    versions = {path.name.split("-")[1] for path in (room.root / "wheels").iterdir()}
-    assert versions == {"2.0", "3.0"}
+    versions = {tuple(path.name.split("-")[:2]) for path in (room.root / "wheels").iterdir()}
+    assert versions == {("tiny", "2.0"), ("tiny", "3.0"), ("workshop_kit", "1.0")}
     assert not room.venv.exists()
     packer.venv.rename(room.venv)  # to make it anew takes long
     room.options = no_network

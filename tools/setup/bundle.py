@@ -45,6 +45,9 @@ def main(arguments=None):
                 for python in options.pythons:
                     print(f"{system}, Python {python}: ", end="", flush=True)
                     print(f"{download([*LOCKS, *locks], system, python, folder)} packages")
+            # To install the kit by hand, without a network for its build backend.
+            offline = ["--no-index", "--no-build-isolation", "--no-deps"]
+            pip("wheel", *offline, f"--wheel-dir={folder}", ROOT / "kit")
             pack(Path(folder), part)
             count, size = len(list(Path(folder).iterdir())), part.stat().st_size / 1e6
             part.replace(output)
@@ -62,15 +65,20 @@ def download(locks, system, python, folder):
     """Download what the locks pin for a system and a Python; return how many packages that is."""
     wanted = pinned(locks, system, python)
     platforms, _ = SYSTEMS[system]
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    command += [f"--dest={folder}", "--implementation=cp", f"--python-version={python}"]
-    command += [f"--platform={platform}" for platform in platforms]
-    command += ["--disable-pip-version-check", "--progress-bar=off", "--no-input", *wanted]
+    options = ["--no-deps", "--only-binary=:all:", f"--dest={folder}", "--implementation=cp"]
+    options += [f"--platform={platform}" for platform in platforms]
+    pip("download", *options, f"--python-version={python}", *wanted)
+    return len(wanted)
+
+
+def pip(*arguments):
+    """Run pip; raise NoWheels with its errors if it fails."""
+    command = [sys.executable, "-m", "pip", *arguments]
+    command += ["--disable-pip-version-check", "--progress-bar=off", "--no-input"]
     result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if result.returncode:
         errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR: ")]
         raise NoWheels("\n".join(errors[-2:] or [result.stderr]))
-    return len(wanted)
 
 
 def pinned(locks, system, python):
