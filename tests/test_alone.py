@@ -20,6 +20,9 @@ from .conftest import wait_for
 
 LOCKS = ["workshop.txt", "tests.txt"]
 
+# In one worker of pytest-xdist, with one environment.
+pytestmark = pytest.mark.xdist_group("alone")
+
 
 @pytest.fixture(scope="session")
 def python(tmp_path_factory):
@@ -36,9 +39,8 @@ def python(tmp_path_factory):
             if ".." not in file.parts and source.exists():
                 (packages / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, packages / file)
-    pip = [sys.executable, "-m", "pip"]
-    build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", f"--wheel-dir={folder}"]
-    subprocess.run([*pip, *build, ROOT / "kit"], check=True)
+    build = [sys.executable, "-m", "hatchling", "build", "--target=wheel", f"--directory={folder}"]
+    subprocess.run(build, cwd=ROOT / "kit", stdout=subprocess.DEVNULL, check=True)
     [wheel] = folder.glob("workshop_kit-*.whl")
     shutil.unpack_archive(wheel, packages, "zip")
     return folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
