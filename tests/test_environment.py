@@ -130,7 +130,7 @@ def without_uv():
 
 
 def kill_all(process):
-    """Kill a process and its descendants at once, as a power cut would."""
+    """Kill a process and its descendants together, as a power cut would."""
     if process.poll() is None:
         for each in [*psutil.Process(process.pid).children(recursive=True), process]:
             each.kill()

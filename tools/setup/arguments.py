@@ -22,8 +22,8 @@ def bundle(parser):
     """Pack this repository and the packages of several systems and Pythons into one archive.
 
     A machine without a network unpacks it and runs any command there. It holds what all commands
-    need but bench, cluster, notebooks, screenshots and test without a step: name those that are
-    needed, too.
+    need except bench, cluster, notebooks, screenshots and test without a step. Name those that
+    you also need.
     """
     add_commands(parser, "commands to pack for as well, such as notebooks", default=[])
     parser.add_argument(
