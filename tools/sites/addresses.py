@@ -13,7 +13,7 @@ VIRTUAL = ("docker", "br-", "veth", "virbr", "vEthernet", "vmnet", "vboxnet")
 
 
 def warning(host):
-    """Return what to tell the person who serves the room, or "" while only this machine is served."""
+    """Return a warning for the host of the room, or "" while only this machine is served."""
     if is_private(host):
         return ""
     return (
