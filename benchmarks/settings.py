@@ -1,4 +1,4 @@
-"""What the sites of all queues share. Two workers each, and no limit on what is retried."""
+"""The settings that the sites of all queues share."""
 
 import sys
 

@@ -5,7 +5,7 @@ import time
 def work(number, seconds):
     """Sleep so long, and note in the file NOTES when it began and when it ended.
 
-    A line that is appended in one piece stays whole, whatever other processes append.
+    A line that is appended in one piece stays whole while other processes append theirs.
     """
     note(number, "begun")
     if seconds:

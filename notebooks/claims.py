@@ -1,4 +1,4 @@
-"""What the notebooks claim of the records: each function raises AssertionError if it isn't so.
+"""The notebooks' claims about the records. Each function raises AssertionError if one is false.
 
 The bounds are loose, because every recording differs a little. The notebooks' titles state the
 figures themselves.

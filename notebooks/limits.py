@@ -33,7 +33,7 @@ def floor(part):
 
 
 def crowds(part):
-    """Return a row for each site and number of visitors at once, with its number of bursts."""
+    """Return a row for each site and crowd, with its number of bursts."""
     sites = {site: results for site, results in part["crowds"].items() if site != HASHING}
     rows = {
         (site, int(visitors)): crowd(result)
@@ -132,7 +132,7 @@ def rates(record):
 
 
 def signed_up(record):
-    """Return how many sign-ups a second were answered: by visitors at once and web servers."""
+    """Return how many sign-ups a second were answered, by the size of the crowd and web servers."""
     found = record["pages"]["a_second"]
     names = {"1": "1 web server"} | {n: f"{n} web servers" for n in found if n != "1"}
     return by_number(found, "visitors at once").rename(columns=names)
@@ -145,7 +145,7 @@ def by_number(found, name):
 
 
 def faults(record):
-    """Return what came of each fault: a row each."""
+    """Return a row with the outcome of each fault."""
     table = pd.DataFrame(record["faults"]).T
     return table.astype(dict.fromkeys(table.columns.drop("seconds"), int)).round(1)
 

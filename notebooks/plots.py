@@ -194,7 +194,7 @@ def points(title, groups, colour="black", xlabel="seconds"):
     """Draw every point of each group, beside its median (solid) and 95th percentile (dotted)."""
     [ax] = new_figure(title, height=1.2 + 0.8 * len(groups))
     for row, values in enumerate(groups.values()):
-        # One below the other in order of time, or points of the same value would hide each other.
+        # Below each other in their order, or points of the same value would hide each other.
         heights = [row - 0.3 + 0.6 * (i + 0.5) / len(values) for i in range(len(values))]
         ax.plot(values, heights, "o", color=colour, alpha=0.35, markersize=5)
         ax.vlines(values.median(), row - 0.4, row + 0.4, color=colour)
@@ -293,7 +293,7 @@ def draw_log_ticks(axis):
 
 
 def draw_legend(figure):
-    """Name what the figure shows and no label does, once each, in the order of the work."""
+    """Name the work in the figure that has no label, once each, in the order of the work."""
     named = {}
     for ax in figure.axes:
         handles, labels = ax.get_legend_handles_labels()

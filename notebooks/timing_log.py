@@ -48,7 +48,7 @@ def recorded(run):
 
 
 def losses():
-    """Return what was lost when servers were stopped: by step and way, the least and the most."""
+    """Return the least and the most that was lost when servers were stopped, by step and way."""
     lost = json.loads((DATA / "losses.json").read_text(encoding="utf-8"))["lost"]
     runs = [
         {"step": step, "way": way, "mails": run["mails_lost"], "thumbnails": run["thumbnails_lost"]}
@@ -99,11 +99,10 @@ def saved_rows(log):
 
 
 def waited_for(log):
-    """Return what the visitors waited for: the medians of each piece of work, by step, in order.
+    """Return the median of each piece of work that the visitors waited for, by step, in order.
 
     Work within other work, such as "create profile" within "save user", is taken out of that one.
-    What is missing to the median of the page's time is "the rest", mostly what no piece of work is
-    logged for.
+    "The rest" fills up to the median of the page's time; mostly no piece of work is logged for it.
     """
     work = log[(log["lane"] == "request") & (log["event"] != "sign-up")].reset_index()
     pairs = work.merge(work, on="sign_up", suffixes=("", "_outer"))
@@ -161,7 +160,7 @@ def after_kill(log, killed_at):
     """Return what a kill of the workers did to each job: a row for each mail and each picture.
 
     `cut_off`: the kill interrupted it; `done`: it was done in the end; `began` and `again`: when it
-    first began and when anew, in seconds since the kill, for those cut off (NaN: never).
+    first began and when it began again, in seconds since the kill, for those cut off (NaN: never).
     """
     work = log[log["event"].isin(JOBS)]
     work = work.assign(job=work["event"].map(JOBS)).set_index(["sign_up", "job"])

@@ -1,4 +1,4 @@
-"""A step's settings, but a password is hashed at once, as for the step's own tests."""
+"""A step's settings, but a password is hashed immediately, as for the step's own tests."""
 
 from safeguards.hashers import Argon2idPasswordHasher
 

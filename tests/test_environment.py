@@ -130,7 +130,7 @@ def without_uv():
 
 
 def kill_all(process):
-    """Kill a process and its descendants at once, as a power cut would."""
+    """Kill a process and its descendants together, as a power cut would."""
     if process.poll() is None:
         for each in [*psutil.Process(process.pid).children(recursive=True), process]:
             each.kill()
@@ -247,7 +247,7 @@ def test_first_run_installs_the_lock_and_runs_the_command_in_the_clone(built):
     assert seen["arguments"] == ["--json", "two words"]
     assert seen["utf8"] == 1
     assert "Downloading and installing workshop.txt" in built.first_run.stderr
-    assert "anew" not in built.first_run.stderr
+    assert "making it again" not in built.first_run.stderr
     assert built.first_run.stderr.endswith(DONE)
 
 
@@ -322,7 +322,7 @@ def test_environment_of_another_python_is_made_anew(ready):
     ready.stamp.write_text(json.dumps(stamp | {"python": "older"}), encoding="utf-8")
     leftover = ready.venv / "leftover"
     leftover.mkdir()
-    message = f".venv is of older, and this is {stamp['python']}: making it anew."
+    message = f".venv is of older, and this is {stamp['python']}: making it again."
     with ready.start("demo") as launcher:
         wait_for(lambda: not leftover.exists(), LIMIT)
         assert not ready.stamp.exists()
@@ -409,7 +409,7 @@ def test_killed_while_installing_makes_the_environment_anew(clone, built, tmp_pa
     assert not clone.stamp.exists()
     result = clone.run("demo", python=python)
     assert json.loads(result.stdout)["tiny"] == "2.0"
-    assert ".venv is unfinished, or its Python is gone: making it anew." in result.stderr
+    assert ".venv is unfinished, or its Python is gone: making it again." in result.stderr
     assert len(list(clone.packages.glob("tiny_data/*.txt"))) == 1000
     if is_bare:
         assert "ensurepip" in clone.log.read_text(encoding="utf-8")
@@ -422,7 +422,7 @@ def test_python_without_ensurepip_and_pip_says_what_to_install(clone, tmp_path):
     assert result.returncode == 1
     assert "sudo apt install python3-venv" in one_line(result)
     status, found = doctor(clone, "http://127.0.0.1:9", python=bare_python(tmp_path / "second"))
-    assert (status, found["venv and pip"][0]) == (1, "MEND")
+    assert (status, found["venv and pip"][0]) == (1, "FIX")
 
 
 OWN_BACKEND = """
@@ -516,9 +516,9 @@ def doctor(clone, index, taken=(), python=sys.executable, **variables):
             others.enter_context(socket.create_server(("127.0.0.1", first + place)))
         variables = {"PIP_INDEX_URL": index, "PIP_NO_INDEX": "0"} | variables
         result = clone.run("doctor", f"--base-port={first}", python=python, **variables)
-    mend = [line[6:20].strip() for line in result.stdout.splitlines() if line[:4] == "MEND"]
-    assert not mend or f"Not ready: mend {', '.join(mend)}, then" in result.stdout
-    lines = [line for line in result.stdout.splitlines() if line.startswith(("ok", "note", "MEND"))]
+    faults = [line[6:20].strip() for line in result.stdout.splitlines() if line[:4] == "FIX "]
+    assert not faults or f"Not ready: fix {', '.join(faults)}, then" in result.stdout
+    lines = [line for line in result.stdout.splitlines() if line.startswith(("ok", "note", "FIX"))]
     found = {line[6:20].strip(): (line[:4].strip(), line[20:]) for line in lines}
     assert len(found) == 9, result.stdout + result.stderr
     return result.returncode, found
@@ -558,13 +558,13 @@ def test_doctor_finds_a_machine_ready_and_leaves_it_as_it_was(clone):
 def test_doctor_says_how_to_mend_what_is_not_ready(clone, no_network):
     with package_index(date="Thu, 01 Jan 2026 00:00:00 GMT") as index:
         status, found = doctor(clone, index)
-    assert (status, found["clock"][0], found["packages"][0]) == (1, "MEND", "ok")
+    assert (status, found["clock"][0], found["packages"][0]) == (1, "FIX", "ok")
     assert "UTC is wrong: set it" in found["clock"][1]
 
     proxy = {"https_proxy": "http://me:secret@127.0.0.1:9"}
     status, found = doctor(clone, no_network["PIP_INDEX_URL"], taken=[3], **proxy)
-    assert (status, found["packages"][0], found["clock"][0]) == (1, "MEND", "ok")
-    assert found["ports"][0] == "MEND"
+    assert (status, found["packages"][0], found["clock"][0]) == (1, "FIX", "ok")
+    assert found["ports"][0] == "FIX"
     # The first port ends in 0, as in tools/sites/ports.py.
     assert re.match(r"\d+3 can't be used: stop what uses them", found["ports"][1])
     assert "connect to a network" in found["packages"][1]
@@ -575,7 +575,7 @@ def test_doctor_says_how_to_mend_what_is_not_ready(clone, no_network):
 def test_doctor_names_the_setting_that_keeps_pip_off_the_network(clone, no_network):
     settings = {"ALL_PROXY": "socks5://127.0.0.1:9", "PIP_NO_INDEX": "1"}
     _, found = doctor(clone, no_network["PIP_INDEX_URL"], **settings)
-    assert found["proxy"][0] == found["packages"][0] == "MEND"
+    assert found["proxy"][0] == found["packages"][0] == "FIX"
     assert "can't use a SOCKS proxy" in found["proxy"][1]
     assert "PIP_NO_INDEX" in found["packages"][1]
 
@@ -583,7 +583,7 @@ def test_doctor_names_the_setting_that_keeps_pip_off_the_network(clone, no_netwo
 @posix_only
 def test_doctor_tries_in_the_clones_own_folder(tmp_path, no_network):
     _, found = doctor(make_clone(tmp_path / "a:b"), no_network["PIP_INDEX_URL"])
-    assert found["folder"][0] == "MEND"
+    assert found["folder"][0] == "FIX"
     assert "has a ':', which venv can't have" in found["folder"][1]
 
 

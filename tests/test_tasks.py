@@ -22,7 +22,7 @@ AT_THE_START = {
         "mail": "A saved user gets no mail: only the view sends one, or a receiver when `login()`"
         " saves the user again.",
         "picture": "A saved picture is not resized: no receiver listens to the profile. A receiver"
-        " of the user, or the view, doesn't hear of a profile that gets a picture.",
+        " of the user, or the view, isn't told of a profile that gets a picture.",
         "once": "No receiver does any work yet, so there is nothing to count.",
         "failure": "This can be checked once `mail` is done.",
     },

@@ -34,11 +34,13 @@ ATTENDEE = {
         [*STEPS, "tests.txt", "browser.txt", "notebooks.txt", "site.txt", *CLUSTER],
         "run every test, or those of one step",
     ),
-    "doctor": Command("setup", "doctor", [], "say whether this machine is ready; how to mend it"),
-    "install": Command("setup", "", STEPS, "install what the other commands need, and no more"),
+    "doctor": Command("setup", "doctor", [], "say whether this machine is ready; how to fix it"),
+    "install": Command("setup", "", STEPS, "install the packages of other commands, and no more"),
 }
 INSTRUCTOR = {
-    "bundle": Command("setup", "bundle", ["bundle.txt"], "pack all of it for a room offline"),
+    "bundle": Command(
+        "setup", "bundle", ["bundle.txt"], "pack everything for a room without a network"
+    ),
     "site": Command(
         "publish",
         "site",
@@ -46,7 +48,7 @@ INSTRUCTOR = {
         "write the pages and a replay of the race as a static site",
     ),
     "slides": Command("publish", "slides", STEPS, "write the slides as one HTML file"),
-    "standins": Command("standins", "serve", STEPS, "start the joke API and mail server alone"),
+    "standins": Command("standins", "serve", STEPS, "start only the joke API and the mail server"),
     "losses": Command("measure", "losses", STEPS, "stop each step at work; count what is lost"),
     "cluster": Command(
         "cluster",
@@ -58,12 +60,12 @@ INSTRUCTOR = {
 MAINTAINER = {
     "copy-down": Command("upkeep", "copy_down", [], "carry an edit of a file to later steps"),
     "docs": Command("publish", "docs", [], "say which page is out of date; --update rewrites it"),
-    "record": Command("measure", "record", STEPS, "record anew what the notebooks plot"),
+    "record": Command("measure", "record", STEPS, "record the runs that the notebooks plot"),
     "bench": Command(
-        "measure", "bench", [*STEPS, "bench.txt"], "measure the steps, and what else one could pick"
+        "measure", "bench", [*STEPS, "bench.txt"], "measure the steps, and other queues"
     ),
     "screenshots": Command(
-        "publish", "screenshots", [*STEPS, "browser.txt"], "make screenshots/ anew"
+        "publish", "screenshots", [*STEPS, "browser.txt"], "take the screenshots again"
     ),
 }
 COMMANDS = ATTENDEE | INSTRUCTOR | MAINTAINER

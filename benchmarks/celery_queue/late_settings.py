@@ -1,6 +1,6 @@
-"""What Celery documents for tasks that may run twice: acknowledged when done, not when taken.
+"""Celery's settings for tasks that may run twice: acknowledged when done, not when taken.
 
-With Redis, a task of a killed worker comes back after the visibility time-out, an hour by default.
+With Redis, a task of a killed worker comes back after the visibility timeout, an hour by default.
 https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html
 """
 

@@ -1,4 +1,4 @@
-"""As in steps 4 and 5: an idle worker looks every 20 ms. Huey's own looks less and less often."""
+"""As in steps 4 and 5, an idle worker looks every 20 ms, and not less and less often."""
 
 from .settings import *  # noqa: F403
 from .settings import HUEY

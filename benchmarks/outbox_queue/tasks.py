@@ -10,5 +10,5 @@ def run(key):
 
 
 def enqueue(number, seconds):
-    with transaction.atomic():  # in a site that of the rows that the work is about
+    with transaction.atomic():  # in a site, the transaction that saves the rows
         add_job("work", f"{number} {seconds}")

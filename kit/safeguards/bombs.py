@@ -1,8 +1,7 @@
 """The parts of a picture's file that its pixels need.
 
-A few kilobytes of metadata can cost Pillow hundreds of megabytes: it reads them when it opens a
-file, and takes them to pieces. So Pillow gets the file without them, and what is counted here is
-all that it reads.
+A few kilobytes of metadata can cost Pillow hundreds of megabytes, because it reads and parses them
+when it opens a file. So Pillow gets the file without them, and reads only the parts counted here.
 """
 
 import re
@@ -29,7 +28,7 @@ PIXELS = {b"IDAT", b"VP8 ", b"VP8L", b"ALPH", b"ANMF"}
 def pixels_only(content):
     """Return a picture's file with nothing but its pixels and which side of it is up.
 
-    Raises ValueError if it is no JPEG, PNG or WebP, is cut off, or has more parts than a real one.
+    Raises ValueError if it isn't a JPEG, PNG or WebP, is cut off, or has more parts than real ones.
     """
     if content.startswith(b"\xff\xd8"):
         return jpeg(content)
@@ -61,7 +60,7 @@ def jpeg(content):
     else:
         raise ValueError("too many segments")
     limit_tables(kept)
-    # The decoder stops here, too. What some phones put behind it, a video, may look like scans.
+    # The decoder also stops here. The video that some phones put behind it may look like scans.
     end = content.find(END, start)
     scans = content[marker.start() : end + len(END) if end > 0 else None]
     if scans.count(SCAN) > MAX_SCANS:
@@ -137,7 +136,7 @@ def webp_chunks(content):
 
 
 def orientation_only(exif):
-    """Return Exif data of how the camera was held alone; upright if the data are damaged."""
+    """Return Exif data with the orientation only; upright if the data are damaged."""
     orientation = 1
     with suppress(struct.error, KeyError):
         order = {b"II": "<", b"MM": ">"}[exif[:2]]

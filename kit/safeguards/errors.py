@@ -2,9 +2,9 @@ from django.views.debug import SafeExceptionReporterFilter
 
 
 class PasswordFilter(SafeExceptionReporterFilter):
-    """Hides passwords on the error page of DEBUG, too, and in variables with telling names.
+    """Also hides passwords on the error page of DEBUG, and in variables with telling names.
 
-    Django's own hides nothing while DEBUG is on: it trusts everybody who sees that page.
+    Django's own filter is off while DEBUG is on, because it trusts everybody who sees that page.
     """
 
     def is_active(self, request):

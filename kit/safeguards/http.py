@@ -63,7 +63,7 @@ class Response(requests.Response):
     def json(self, **options):
         try:
             value = super().json(**options)
-            # Half a surrogate pair is valid JSON, but no text that can be sent or stored.
+            # Half a surrogate pair is valid JSON, but can't be sent or stored.
             json.dumps(value, ensure_ascii=False).encode()
         except requests.RequestException:
             raise

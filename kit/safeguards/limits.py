@@ -1,7 +1,7 @@
 """A limit on the whole of a conversation with a server.
 
-A socket's time-out limits each wait for data: a server that sends a byte every four seconds never
-reaches one of five.
+A socket's timeout limits each wait for data. A server that sends a byte every four seconds never
+reaches a timeout of five.
 """
 
 import contextvars
@@ -9,7 +9,7 @@ import time
 from concurrent.futures import Future
 from threading import BoundedSemaphore, Thread
 
-MAX_CONVERSATIONS = 50  # with a server at once, including those that were given up
+MAX_CONVERSATIONS = 50  # with a server at the same time, including those that were given up
 
 
 def conversation_slots():

@@ -14,7 +14,7 @@ MAX_BYTES = 20_000  # of a mail server's replies in a conversation; most have a 
 slots = conversation_slots()
 
 # Django and smtplib ask DNS for this machine's name, which takes seconds where DNS is silent. This
-# is what smtplib says where the answer is no full name.
+# is the name that smtplib uses when the answer isn't a full name.
 DNS_NAME._fqdn = "[127.0.0.1]"
 
 

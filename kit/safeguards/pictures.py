@@ -1,4 +1,4 @@
-"""What an uploaded picture may be, and how it is opened."""
+"""The limits of an uploaded picture, and how it is opened."""
 
 import warnings
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ class PictureField(forms.FileField):
     """Accepts a JPEG, PNG or WebP within the limits above, and gives it a name of its own.
 
     Not an ImageField, which opens any of the 40 formats that Pillow knows, at any size. Nothing is
-    decoded: damage behind the file's header shows when the picture is scaled.
+    decoded, so damage behind the file's header shows only when the picture is scaled.
     """
 
     widget = forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp"})
@@ -66,9 +66,9 @@ class PictureField(forms.FileField):
 def open_picture(file):
     """Open a picture for Pillow, to be scaled by thumbnail() and turned by exif_transpose().
 
-    Yields an image that has nothing of the file but its pixels and its orientation. Raises what
-    the storage raises while the file is read; then takes every error in the block, but for lack of
-    memory, for the picture's fault and raises BrokenPicture. So do nothing else in the block.
+    Yields an image with the file's pixels and orientation only. Errors of the storage pass through
+    while the file is read. After that, every error in the block, except a lack of memory, is taken
+    for the picture's fault and raised as BrokenPicture. So do nothing else in the block.
     """
     content = file.read()
     try:

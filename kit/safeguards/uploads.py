@@ -26,7 +26,7 @@ class NamelessUploadHandler(FileUploadHandler):
 
 
 class TidyUploadHandler(TemporaryFileUploadHandler):
-    """Removes what was written when the disk is full.
+    """Removes the part of a file that was written before the disk was full.
 
     Django's own leaves it until Python happens to collect it.
     """

@@ -112,7 +112,7 @@ def test_dripping_server_is_a_time_out(server, settings):
     def drip():
         connection, _ = server.accept()
         with connection, suppress(ConnectionError):
-            while not stopped.wait(0.05):  # far less than the time-out of each wait
+            while not stopped.wait(0.05):  # far less than the timeout of each wait
                 connection.sendall(b"H")
 
     thread = Thread(target=drip)

@@ -138,7 +138,7 @@ def test_conversation_that_takes_too_long_is_given_up(dialogue, settings, silent
     else:
         with pytest.raises(TimeoutError, match="not done after 0.2 s"):
             send()
-    for _ in range(50):  # the conversation that was given up ends, too
+    for _ in range(50):  # the conversation that was given up also ends
         assert mail.slots.acquire(timeout=10)
     mail.slots.release(50)
 

@@ -1,4 +1,4 @@
-"""The timing log: what each piece of work of a sign-up took, and where it ran."""
+"""The timing log: how long each piece of work of a sign-up took, and where it ran."""
 
 import logging
 import os
@@ -17,9 +17,9 @@ request_clock = ContextVar("request_clock", default=None)  # set by the middlewa
 
 @contextmanager
 def timed(event, user):
-    """Log the block's work for the user's sign-up: a record as it begins, one as it ends.
+    """Log the block's work for the user's sign-up: one record when it begins, one when it ends.
 
-    An exception is recorded in `error`, and raised on.
+    An exception is recorded in `error`, and raised again.
     """
     if clock := request_clock.get():
         clock.belongs_to(user)
@@ -70,7 +70,7 @@ def fields(event, user, error=""):
 
 
 def logging_config(var_dir, step):
-    """Return Django's LOGGING: messages and timings on the console, timings in `var_dir`, too."""
+    """Return Django's LOGGING: messages and timings on the console, timings also in `var_dir`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -100,7 +100,7 @@ def logging_config(var_dir, step):
             "accounts": {"handlers": ["messages"], "level": "INFO"},
             "timing": {
                 "handlers": ["timings", "timings_file"],
-                "level": "DEBUG",  # what begins goes to the file alone
+                "level": "DEBUG",  # records of a beginning go to the file only
                 "propagate": False,
             },
         },

@@ -9,8 +9,8 @@ class SignUpClockMiddleware:
     """Times each sign-up from the arrival of its request until its response leaves.
 
     The user is known only when the first piece of work starts. Until then, the form is received and
-    checked; a form that is not valid is not logged. Put it first in MIDDLEWARE, because what comes
-    before it is not timed.
+    checked; a form that isn't valid isn't logged. Put it first in MIDDLEWARE, because middleware
+    before it isn't timed.
     """
 
     def __init__(self, get_response):

@@ -18,7 +18,7 @@ class TimingLog:
         self.offsets = {}  # bytes read so far, by file
 
     def skip(self):
-        """Leave out what has been written until now, without reading it."""
+        """Skip the records that have been written until now, without reading them."""
         self.offsets = {path: size_of(path) for path in self.folder.glob("timings.*.jsonl")}
 
     def new_records(self, with_begun=False):
@@ -59,7 +59,7 @@ def read(path, offset=0, only=""):
 
 
 def parse(line):
-    """Return the line's record, or None if it is none."""
+    """Return the line's record, or None if it isn't one."""
     try:
         record = json.loads(line)
         is_right = (
@@ -92,7 +92,7 @@ def newest_first(folder):
 
 
 def pieces_of_work(records):
-    """Return one record for each piece of work, in order of their beginnings.
+    """Return one record for each piece of work, sorted by their beginnings.
 
     It is the record of its end, or of its beginning if it goes on.
     """

@@ -1,4 +1,4 @@
-"""What the timing log says of one sign-up: which work runs, ended, was abandoned or begun again."""
+"""One sign-up in the timing log: which work runs, has ended, was abandoned or began again."""
 
 from .records import pieces_of_work
 
@@ -25,7 +25,7 @@ def lane_of(record, request):
 
 
 class SignUp:
-    """What the timing log says of one sign-up with a picture. All times are in seconds.
+    """One sign-up with a picture, as in the timing log. All times are in seconds.
 
     `mail_tries`: how often the step tries to send a mail before it gives up. `has_consumer`:
     whether a consumer does the slow work, so that it is the one that a kill hits.
@@ -34,7 +34,7 @@ class SignUp:
     def __init__(self, records=(), mail_tries=1, has_consumer=False):
         self.records = []  # the latest of each piece of work, in the order of their beginnings
         self.mail_tries, self.has_consumer = mail_tries, has_consumer
-        self.kills = []  # when what does the slow work was killed: it was dead by then
+        self.kills = []  # when the process that does the slow work was killed; it was dead by then
         self.add(records)
 
     def add(self, records):
@@ -67,7 +67,7 @@ class SignUp:
         joke, mail = self.latest("fetch joke"), self.latest("send mail")
         if self.state("send mail") == "done":
             return "done"
-        if joke and (not mail or joke["start"] > mail["start"]):  # the mail follows at once
+        if joke and (not mail or joke["start"] > mail["start"]):  # the mail follows immediately
             return "abandoned" if self.killed_after(joke) else "running"
         state, errors = self.state("send mail"), self.mail_errors
         if state == "failed" and len(errors) < self.mail_tries:

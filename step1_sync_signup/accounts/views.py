@@ -27,13 +27,13 @@ def sign_up(request):
         try:
             user = form.save()
         except IntegrityError:
-            # Somebody took the name or the address since the form was checked. Checking again
+            # Somebody took the name or the address after the form was checked. Checking again
             # finds their row, and puts the error at the field. The picture has been read already.
             form = SignUpForm(request.POST)
             if form.is_valid():
                 raise
         else:
-            # The user is saved: what fails now is for the log and the profile page to say.
+            # The user is saved. Later failures go to the log and the profile page.
             try:
                 send_welcome_email(user)
             except Exception:
@@ -60,7 +60,7 @@ def home(request):
 @login_required
 @require_safe
 def thumbnail(request):
-    """The visitor's own thumbnail: the address has no key that could be somebody else's."""
+    """The visitor's own thumbnail. The address has no key that could be somebody else's."""
     profile = get_object_or_404(Profile.objects.exclude(thumbnail=""), user=request.user)
     try:
         return FileResponse(profile.thumbnail.open(), content_type="image/jpeg")

@@ -116,7 +116,7 @@ def test_transaction_that_reads_before_it_writes_finds_the_database_locked(conne
     ada.execute(WRITE)
     ada.execute("COMMIT")
     with locked:
-        bob.execute(WRITE)  # what bob has read is out of date: no time-out helps
+        bob.execute(WRITE)  # what bob has read is out of date, so no timeout helps
     bob.execute("ROLLBACK")
 
     def sign_up(visitor):

@@ -6,9 +6,9 @@ from timing import timed
 from .models import Profile, User
 from .services import resize_profile_image, send_welcome_email
 
-# on_commit() keeps slow work out of the transaction, not out of the request: it runs in the same
-# thread before the commit returns. robust=True logs what goes wrong there instead of raising it;
-# it needs a function or a lambda, because Django 5.2 can't log a failed functools.partial.
+# on_commit() keeps slow work out of the transaction, but not out of the request. It runs in the
+# same thread before the commit returns. robust=True logs an exception instead of raising it. It
+# needs a function or a lambda, because Django 5.2 can't log a failed functools.partial.
 
 
 @receiver(post_save, sender=User)
@@ -26,7 +26,7 @@ def welcome_new_user(instance, created, raw, **kwargs):
 
 @receiver(post_save, sender=Profile)
 def resize_new_picture(instance, update_fields, raw, **kwargs):
-    # What this save has written, not the state that the row is in: a profile that is saved again
-    # while its picture waits needs no second resize.
+    # Ask whether this save wrote the picture, not whether there is one. A profile that is saved
+    # again while its picture waits doesn't need a second resize.
     if instance.picture and "picture" in (update_fields or []) and not raw:
         transaction.on_commit(lambda: resize_profile_image(instance), robust=True)

@@ -39,7 +39,7 @@ def save_new_user(user, picture):
 def send_welcome_email(user):
     """Send the user a mail with a joke, or with FALLBACK if there is none.
 
-    Raises what keeps the mail from being sent, and leaves its text on the profile.
+    Raises the error that keeps the mail from being sent, and leaves its text on the profile.
     """
     unsent = Profile.objects.filter(user=user, welcome_sent_at=None)
     try:
@@ -66,7 +66,7 @@ def welcome_email(user, joke):
     message = EmailMultiAlternatives(
         subject=f"Welcome, {user.username}!",
         body=render_to_string("accounts/email/welcome.txt", context),
-        to=[user.email],  # the address alone: a name beside it could smuggle in a second one
+        to=[user.email],  # without a name, which could smuggle in a second address
         headers={"Message-ID": f"<welcome-{user.pk}@example.com>"},  # duplicates can be recognised
     )
     message.attach_alternative(
@@ -78,7 +78,7 @@ def welcome_email(user, joke):
 def resize_profile_image(profile):
     """Scale the profile's picture down to a thumbnail. The original stays as it is.
 
-    Raises what keeps it from being scaled, and leaves its text on the profile.
+    Raises the error that keeps it from being scaled, and leaves its text on the profile.
     """
     if not profile.picture:
         return
@@ -102,7 +102,7 @@ def make_thumbnail(picture):
     """Return the picture as a JPEG that fits 300 x 300 pixels; raise BrokenPicture."""
     result = BytesIO()
     with picture.open() as file, open_picture(file) as image:
-        # Before anything else decodes: a JPEG is then decoded at a fraction of its size.
+        # This comes first, so that a JPEG is decoded at a fraction of its size.
         image.thumbnail((300, 300))
         image = ImageOps.exif_transpose(image).convert("RGBA")  # upright
         # A new image, because the old one's comments and EXIF data would be saved with it.

@@ -11,7 +11,7 @@ from .services import resize_profile_image, send_welcome_email
 
 logger = logging.getLogger(__name__)
 
-# What waits here is in this process's memory alone, and is lost when the process is killed.
+# Waiting mails exist only in this process's memory, and are lost when the process is killed.
 mail_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mail")
 
 
@@ -21,7 +21,7 @@ def welcome_in_thread(user):
     except Exception:
         logger.exception("The welcome mail for %s failed", user)  # or nobody would ever see it
     finally:
-        connection.close()  # each thread has its own; Django closes only those of requests
+        connection.close()  # a thread has its own, which Django doesn't close
 
 
 def queue(task, user):
@@ -39,13 +39,13 @@ def create_profile(instance, created, raw, **kwargs):
 @receiver(post_save, sender=User)
 def welcome_new_user(instance, created, raw, **kwargs):
     if created and not raw:
-        # Queued before the commit, work could start before its row can be seen.
+        # If it were queued before the commit, the work could start before its row is visible.
         transaction.on_commit(lambda: queue(welcome_in_thread, instance), robust=True)
 
 
 @receiver(post_save, sender=Profile)
 def resize_new_picture(instance, update_fields, raw, **kwargs):
-    # What this save has written, not the state that the row is in: a profile that is saved again
-    # while its picture waits needs no second resize.
+    # Ask whether this save wrote the picture, not whether there is one. A profile that is saved
+    # again while its picture waits doesn't need a second resize.
     if instance.picture and "picture" in (update_fields or []) and not raw:
         transaction.on_commit(lambda: resize_profile_image(instance), robust=True)

@@ -13,7 +13,7 @@ STEP = BASE_DIR.name
 VAR_DIR = Path(env("VAR_DIR", default=BASE_DIR / "var"))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
-# Dangerous: on by default for the workshop. With DEBUG=off, nothing below has an insecure default.
+# Dangerous, but on by default for the workshop. DEBUG=off leaves no insecure default below.
 DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = env("SECRET_KEY", default="insecure-workshop-key") if DEBUG else env("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -71,7 +71,7 @@ DATABASES = {
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            # Wait for the write lock when a transaction begins, not fail in the middle of it.
+            # Wait for the write lock when a transaction begins, or it may fail in the middle.
             "transaction_mode": "IMMEDIATE",
             # Seconds. SQLite has no queue for waiting writers; the next to retry gets the lock.
             "timeout": 60,

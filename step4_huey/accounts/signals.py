@@ -8,7 +8,7 @@ from .models import Profile, User
 
 
 def queue_after_commit(task, user):
-    """Queue the task when the row is committed. Before, a worker could find no row."""
+    """Queue the task when the row is committed. Before that, a worker wouldn't find the row."""
 
     def queue():
         with timed("queue", user):
@@ -33,7 +33,7 @@ def welcome_new_user(instance, created, raw, **kwargs):
 
 @receiver(post_save, sender=Profile)
 def resize_new_picture(instance, update_fields, raw, **kwargs):
-    # What this save has written, not the state that the row is in: a profile that is saved again
-    # while its picture waits needs no second resize.
+    # Ask whether this save wrote the picture, not whether there is one. A profile that is saved
+    # again while its picture waits doesn't need a second resize.
     if instance.picture and "picture" in (update_fields or []) and not raw:
         queue_after_commit(tasks.resize_profile_image, instance.user)

@@ -31,7 +31,7 @@ def resize_profile_image(user_id, task=None):
 
 @contextmanager
 def end_of_retries(task, user_id, failed_at):
-    """Note on the profile that work has failed for good; let Huey retry no permanent error."""
+    """Note on the profile that work has failed for good. Keep Huey from retrying it then."""
     try:
         yield
     except ObjectDoesNotExist as error:  # the user has been deleted

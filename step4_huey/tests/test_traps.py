@@ -50,7 +50,7 @@ def test_task_queued_before_the_commit_finds_no_row(queue, caplog, mailoutbox):
 
 def test_without_immediate_false_tasks_run_in_the_request_while_debug_is_on(settings):
     def what_a_call_runs():
-        """Set Huey up anew from the settings, call a task, and return what has run by then."""
+        """Set Huey up again from the settings, call a task, and return what has run by then."""
         spec = importlib.util.find_spec("huey.contrib.djhuey")
         djhuey = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(djhuey)

@@ -19,6 +19,6 @@ def get_joke():
             )
         response.raise_for_status()
         return str(response.json()["joke"])
-    # requests.Timeout is a RequestException and no built-in TimeoutError, which never catches it.
+    # requests.Timeout is a RequestException. `except TimeoutError` would never catch it.
     except (requests.RequestException, LookupError, TypeError) as error:
         raise NoJoke(f"{type(error).__name__}: {error}") from error

@@ -31,7 +31,7 @@ class User(AbstractUser):
         ]
 
     def validate_constraints(self, exclude=None):
-        """Put the errors of the two constraints at their fields; Django knows none of Lower()."""
+        """Put the errors of the constraints at their fields, which Lower() hides from Django."""
         try:
             super().validate_constraints(exclude)
         except ValidationError as error:

@@ -30,8 +30,8 @@ def welcome_new_user(instance, created, raw, **kwargs):
 
 @receiver(post_save, sender=Profile)
 def resize_new_picture(instance, update_fields, raw, **kwargs):
-    # What this save has written, not the state that the row is in: a profile that is saved again
-    # while its picture waits needs no second resize.
+    # Ask whether this save wrote the picture, not whether there is one. A profile that is saved
+    # again while its picture waits doesn't need a second resize.
     if instance.picture and "picture" in (update_fields or []) and not raw:
         add_job_for(instance.user, "picture")
 

@@ -28,7 +28,7 @@ def resize_profile_image(user_id):
 
 @contextmanager
 def unless_permanent():
-    """Let the outbox retry no permanent error."""
+    """Keep the outbox from retrying a permanent error."""
     try:
         yield
     except (PermanentError, ObjectDoesNotExist) as error:  # or the user has been deleted

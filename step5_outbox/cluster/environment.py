@@ -1,4 +1,4 @@
-"""What the environment says. A variable that is missing or wrong is named in the error."""
+"""Reads the environment's variables. An error names the variable that is missing or wrong."""
 
 import os
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ def given(name, default=None, kind=str):
     """Return what `kind` makes of the variable's text, or the default without one."""
     text = os.environ.get(name)
     if not text:
-        os.environ.pop(name, None)  # an empty one is missing, for settings.py, too
+        os.environ.pop(name, None)  # an empty one counts as missing in settings.py as well
         if default is None:
             raise ImproperlyConfigured(f"{name} is missing.")
         return default

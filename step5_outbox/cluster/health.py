@@ -1,4 +1,4 @@
-"""What a load balancer and whoever is on call ask the site."""
+"""Health checks for a load balancer and for the person on call."""
 
 import time
 from threading import Thread
@@ -87,9 +87,9 @@ def look(*checks):
 @never_cache
 @require_safe
 def visitors(request):
-    """503 if this web server can't reach the database: another one may.
+    """503 if this web server can't reach the database, because another one may.
 
-    What all of them share, and pages don't need, is no reason to send visitors away.
+    Parts that all of them share, and that pages don't need, are no reason to send visitors away.
     """
     return answer(request, *look(outbox))
 
@@ -111,7 +111,7 @@ def work(request):
 
 
 def answer(request, found, errors):
-    """Return whether all is well, and to who sends the token, the details."""
+    """Return whether everything is healthy, with details for a request that has the token."""
     details = {"ok": not errors}
     if sends_token(request):
         details |= {"found": found, "errors": errors}
@@ -119,6 +119,6 @@ def answer(request, found, errors):
 
 
 def sends_token(request):
-    """Return whether the request may be told details; without a token in the settings none may."""
+    """Return whether the request has the token; without one in the settings, none has."""
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     return bool(settings.HEALTH_TOKEN) and constant_time_compare(token, settings.HEALTH_TOKEN)

@@ -1,4 +1,4 @@
-"""What Prometheus collects of a web server: its requests, and the outbox, the same at each."""
+"""Metrics for Prometheus: this web server's requests, and the outbox that all of them share."""
 
 from django.conf import settings
 from django.db import Error
@@ -19,7 +19,7 @@ OLDEST = Gauge("outbox_oldest_job_seconds", "Age of the oldest job not given up"
 
 @require_safe
 def metrics(request):
-    """Return the metrics in the format of Prometheus, to who sends the token."""
+    """Return the metrics in the format of Prometheus, if the request has the token."""
     if not sends_token(request):
         return HttpResponseForbidden()
     try:

@@ -13,7 +13,7 @@ STEP = BASE_DIR.name
 VAR_DIR = Path(env("VAR_DIR", default=BASE_DIR / "var"))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
-# Dangerous: on by default for the workshop. With DEBUG=off, nothing below has an insecure default.
+# Dangerous, but on by default for the workshop. DEBUG=off leaves no insecure default below.
 DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = env("SECRET_KEY", default="insecure-workshop-key") if DEBUG else env("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -77,7 +77,7 @@ DATABASES = {
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            # Wait for the write lock when a transaction begins, not fail in the middle of it.
+            # Wait for the write lock when a transaction begins, or it may fail in the middle.
             "transaction_mode": "IMMEDIATE",
             # Seconds. SQLite has no queue for waiting writers; the next to retry gets the lock.
             "timeout": 60,
@@ -136,18 +136,18 @@ SIMULATED_RESIZE_SECONDS = env.float("SIMULATED_RESIZE_SECONDS", default=5.0)
 HUEY = {
     "huey_class": "huey.SqliteHuey",
     "filename": VAR_DIR / "huey.sqlite3",
-    "fsync": False,  # a power cut may take tasks, or the whole queue: the outbox has the jobs
-    "immediate": False,  # otherwise DEBUG decides whether tasks run at once, in the request
+    "fsync": False,  # a power cut may lose the queue, because the outbox has the jobs
+    "immediate": False,  # otherwise tasks run in the request while DEBUG is on
     "results": False,  # nobody asks for them, and they would pile up
     "consumer": {"workers": 2, "initial_delay": 0.02, "max_delay": 0.02},  # delays in seconds
 }
 
-# What the outbox can do, the most urgent first: the name in the job's row, and the function.
+# The outbox's work, the most urgent first: the name in the job's row, and the function.
 OUTBOX_WORK = {
     "welcome": "accounts.tasks.send_welcome_email",
     "picture": "accounts.tasks.resize_profile_image",
 }
-# A worker may hold a job for so many seconds; must exceed the longest piece of work.
+# Seconds for which a worker may hold a job. They must exceed the longest piece of work.
 OUTBOX_LEASE_SECONDS = env.int("OUTBOX_LEASE_SECONDS", default=60)
 OUTBOX_MAX_ATTEMPTS = env.int("OUTBOX_MAX_ATTEMPTS", default=20)
 

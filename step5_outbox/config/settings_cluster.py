@@ -1,4 +1,4 @@
-"""Step 5's settings on several machines. What differs between sites is in the environment."""
+"""Step 5's settings on several machines. The environment has the differences between sites."""
 
 import os
 import sys
@@ -54,7 +54,7 @@ ON_REDIS = HUEY_URL.startswith("redis")
 HUEY = {name: value for name, value in HUEY.items() if name not in {"filename", "fsync"}}
 HUEY["consumer"] = {"workers": HUEY_WORKERS}  # without the polling
 if ON_REDIS:
-    # Silent for longer than Huey's own wait of a second: not there.
+    # A server that is silent for longer than Huey's own wait of a second is down.
     pool = ConnectionPool.from_url(HUEY_URL, socket_timeout=2, socket_connect_timeout=2)
     HUEY |= {"huey_class": "huey.RedisHuey", "connection_pool": pool}
 else:  # its tables are made by: manage.py create_huey_tables
@@ -81,7 +81,7 @@ EMAIL_HOST_PASSWORD = given("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = given("EMAIL_USE_TLS", False, switch)
 DEFAULT_FROM_EMAIL = given("DEFAULT_FROM_EMAIL")
 
-# The page's timeline is drawn from what all machines have logged; the files stay.
+# The page's timeline is drawn from the logs of all machines; the files stay.
 LOGGING["formatters"]["json"]["static_fields"]["host"] = given("HOST", gethostname())
 if TIMINGS_URL := given("TIMINGS_URL", HUEY_URL if ON_REDIS else "", address("redis", "rediss")):
     TIMING_RECORDS = "cluster.timings.records_in_redis"
@@ -89,7 +89,7 @@ if TIMINGS_URL := given("TIMINGS_URL", HUEY_URL if ON_REDIS else "", address("re
     LOGGING["handlers"]["timings_redis"] = handler
     LOGGING["loggers"]["timing"]["handlers"].append("timings_redis")
 
-HEALTH_TOKEN = given("HEALTH_TOKEN", "")  # who sends it is told details, and the metrics
+HEALTH_TOKEN = given("HEALTH_TOKEN", "")  # whose sender is told details, and the metrics
 HEALTH_LATE_SECONDS = given("HEALTH_LATE_SECONDS", 120, above_0(int))
 SECURE_REDIRECT_EXEMPT = [r"^(health|metrics)/"]  # who asks inside asks over HTTP
 if given("WITHOUT_TLS", False, switch):  # to try it out on one machine

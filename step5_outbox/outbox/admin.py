@@ -23,7 +23,7 @@ class JobAdmin(admin.ModelAdmin):
 
     @admin.action(description="Start again what was given up", permissions=["start_again"])
     def start_again(self, request, jobs):
-        anew = {"given_up_at": None, "due_at": timezone.now(), "attempts": 0, "claimed_by": ""}
-        started = jobs.exclude(given_up_at=None).update(**anew)
+        again = {"given_up_at": None, "due_at": timezone.now(), "attempts": 0, "claimed_by": ""}
+        started = jobs.exclude(given_up_at=None).update(**again)
         transaction.on_commit(lambda: repair(), robust=True)
         self.message_user(request, f"Started again: {started}.")

@@ -6,7 +6,7 @@ from django.db import connection, models, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-LONGEST_PAUSE = 600  # seconds before a job that failed is tried again
+LONGEST_DELAY = 600  # seconds before a job that failed is tried again
 
 given_up = Signal()  # sent with `job`, and again until no receiver fails
 
@@ -34,10 +34,10 @@ class JobQuerySet(models.QuerySet):
 
 
 class Job(models.Model):
-    """A piece of work that is still to do, or was given up. What is done has no row.
+    """A piece of work that hasn't been done, or was given up. Work that was done has no row.
 
-    `due_at` is schedule, lease and pause in one: whatever is due may be claimed. A worker that is
-    killed leaves its job leased, and so due when the lease ends. None: given up, and reported.
+    `due_at` is schedule, lease and delay in one. A job that is due may be claimed. A worker that is
+    killed leaves its job leased, so it is due when the lease ends. None: given up, and reported.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -67,7 +67,7 @@ class Job(models.Model):
 
     def lease(self, worker):
         """Return whether the worker has the job to itself now: one UPDATE decides."""
-        # The range grows, or a job that kills its worker would take down the same others each time.
+        # The range grows. Otherwise a job that kills its worker would always stop the same jobs.
         lease = timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
         due_at = timezone.now() + lease * uniform(1, min(1.5 + self.attempts, 3))
         attempts = self.attempts + 1
@@ -83,10 +83,10 @@ class Job(models.Model):
         reason = (str(error) or repr(error)).replace("\0", "")  # which PostgreSQL refuses
         if isinstance(error, GiveUp) or self.attempts >= settings.OUTBOX_MAX_ATTEMPTS:
             return self.give_up(reason)
-        pause = min(2 ** (self.attempts - 1), LONGEST_PAUSE)
-        due_at = timezone.now() + timedelta(seconds=pause)
+        delay = min(2 ** (self.attempts - 1), LONGEST_DELAY)
+        due_at = timezone.now() + timedelta(seconds=delay)
         self.if_unchanged().update(claimed_by="", due_at=due_at, error=reason)
-        return pause
+        return delay
 
     def give_up(self, reason):
         """Tell the receivers of `given_up`. If one fails, do so again when the lease ends."""

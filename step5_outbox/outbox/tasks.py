@@ -9,7 +9,7 @@ from huey import crontab
 from huey.contrib.djhuey import HUEY, db_periodic_task, db_task, signal
 from huey.signals import SIGNAL_INTERRUPTED
 
-from .models import LONGEST_PAUSE, Job
+from .models import LONGEST_DELAY, Job
 
 LONG_QUEUE = 1_000  # waiting tasks, which keep the workers busy until the next repair
 
@@ -25,7 +25,7 @@ def add_job(work, key):
 
 @db_task(context=True)
 def do_next_job(task=None):
-    """Do the most urgent due job, if any. Tasks may be lost, late or too many: the rows decide."""
+    """Do the most urgent due job, if any. The rows decide, so tasks may be lost or duplicated."""
     if not (job := Job.objects.claim(task.id)):
         return
     if job.given_up_at:  # a receiver has failed
@@ -35,33 +35,33 @@ def do_next_job(task=None):
     try:
         import_string(settings.OUTBOX_WORK[job.work])(job.key)
     except Exception as error:
-        if pause := job.failed(error):
-            do_next_job.schedule(delay=pause)
+        if delay := job.failed(error):
+            do_next_job.schedule(delay=delay)
         raise  # for Huey to log it
     job.done()
 
 
 @db_periodic_task(crontab(minute="*"))  # and when a consumer starts
 def repair():
-    """Queue tasks for those that were lost: Huey deletes a task when a worker takes it."""
+    """Queue tasks in place of lost ones, because Huey deletes a task when a worker takes it."""
     now, jobs = timezone.now(), Job.objects
     # Later than any retry or lease can be, so the clock must have been set back.
-    far_off = now + timedelta(seconds=LONGEST_PAUSE + 3 * settings.OUTBOX_LEASE_SECONDS)
+    far_off = now + timedelta(seconds=LONGEST_DELAY + 3 * settings.OUTBOX_LEASE_SECONDS)
     jobs.filter(due_at__gt=far_off).update(due_at=now)
-    # As many tasks as jobs are enough: each task does whichever job is the most urgent.
+    # One task for each due job is enough, because a task does the most urgent job.
     waiting = HUEY.pending(limit=LONG_QUEUE)
     if len(waiting) < LONG_QUEUE:
         own = [task for task in waiting if isinstance(task, do_next_job.task_class)]
         for _ in range(jobs.filter(due_at__lte=now).count() - len(own)):
             do_next_job()
-    # The leases that end before the next repair, should their workers be dead.
+    # Leases that end before the next repair need a task, in case their workers are dead.
     for job in jobs.filter(due_at__range=[now, now + timedelta(minutes=1)]).exclude(claimed_by=""):
         do_next_job.schedule(eta=job.due_at)
 
 
 @signal(SIGNAL_INTERRUPTED)
 def hand_back(signal_name, task):
-    """Let another worker have what SIGTERM has interrupted, which Huey would drop."""
+    """Let another worker have the job that SIGTERM has interrupted. Huey drops the task."""
     job = Job.objects.filter(claimed_by=task.id)
     # The attempt doesn't count. Otherwise a job that lasts would be given up after some restarts.
     if job.update(claimed_by="", due_at=timezone.now(), attempts=F("attempts") - 1):

@@ -20,7 +20,7 @@ from huey.storage import SqliteStorage
 from accounts import services
 from accounts.models import Profile, User
 from outbox import tasks
-from outbox.models import LONGEST_PAUSE, GiveUp, Job, given_up
+from outbox.models import LONGEST_DELAY, GiveUp, Job, given_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -186,18 +186,18 @@ def test_picture_that_replaces_another_is_resized_too(signed_up, queue):
 # What fails
 
 
-def test_mail_that_was_not_sent_is_tried_again_after_growing_pauses(one_job, queue, broken_mail):
-    pauses = []
+def test_mail_that_was_not_sent_is_tried_again_after_growing_delays(one_job, queue, broken_mail):
+    delays = []
     for _ in range(4):
         before = timezone.now()
         tasks.do_next_job()
         run_all(queue)
         job = Job.objects.get()
-        pauses.append(round((job.due_at - before).total_seconds()))
+        delays.append(round((job.due_at - before).total_seconds()))
         assert (job.claimed_by, job.error) == ("", "mail server asleep")
         time_passes(hours=1)
-    assert pauses == [1, 2, 4, 8]
-    assert len(queue.scheduled()) == 4  # a task for each pause
+    assert delays == [1, 2, 4, 8]
+    assert len(queue.scheduled()) == 4  # a task for each delay
 
 
 def test_failure_is_in_the_workers_log(one_job, queue, broken_mail, caplog):
@@ -215,9 +215,9 @@ def test_a_job_that_is_done_queues_no_task(one_job, queue):
     assert queue.pending() == []
 
 
-def test_pauses_have_a_limit(one_job):
+def test_delays_have_a_limit(one_job):
     Job.objects.update(attempts=18)
-    assert Job.objects.claim("mine").failed(OSError("refused")) == LONGEST_PAUSE
+    assert Job.objects.claim("mine").failed(OSError("refused")) == LONGEST_DELAY
 
 
 def test_mail_that_is_refused_for_a_while_is_sent_in_the_end(one_job, queue, monkeypatch):
@@ -598,7 +598,7 @@ def test_repair_leaves_alone_what_is_due_later(one_job, queue):
     assert queue.pending() == []
 
 
-def test_clock_that_was_set_back_delays_nothing_for_longer_than_a_pause(one_job, queue):
+def test_clock_that_was_set_back_delays_no_job_for_longer_than_a_retry(one_job, queue):
     Job.objects.update(due_at=timezone.now() + timedelta(hours=1))
     repair()
     run_all(queue)

@@ -17,13 +17,13 @@ def demo(parser):
     parser.add_argument(
         "--open-races",
         action="store_true",
-        help="with --host, let others than the instructor start races, too, each their own",
+        help="with --host, let everybody start races, each their own",
     )
     parser.add_argument(
         "--var-dir",
         type=started_in,
         metavar="DIR",
-        help="let the steps write below it, not to their var/",
+        help="let the steps write below it, instead of to their var/",
     )
 
 

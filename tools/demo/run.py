@@ -101,7 +101,7 @@ def run_consumer(folder, environment, site, changed):
             print("Code changed: starting Huey's consumer again.", flush=True)
             finish(consumer)
         elif site.poll() is None:
-            time.sleep(1)  # was it a Ctrl-C, which reaches the consumer, too?
+            time.sleep(1)  # was it a Ctrl-C, which also reaches the consumer?
             words = f"Huey's consumer (process {consumer.pid}) {ending(consumer.returncode)}"
             if consumer.returncode > 0 and time.monotonic() - begin < START_SECONDS:
                 # Its code is broken, it seems: to try again would only repeat the error.

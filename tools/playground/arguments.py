@@ -14,13 +14,13 @@ def start(parser):
 def check(parser):
     """Check what a project does against the tasks of its stage."""
     add_project(parser)
-    parser.add_argument("--task", metavar="NAME", help="check this one alone")
+    parser.add_argument("--task", metavar="NAME", help="check only this task")
     parser.add_argument("--watch", action="store_true", help="check again after each save")
     parser.add_argument("--traceback", action="store_true", help="show the errors' tracebacks")
 
 
 def hint(parser):
-    """Give the next hint for the first task that is not done."""
+    """Give the next hint for the first task that isn't done."""
     add_project(parser)
     parser.add_argument("--task", metavar="NAME", help="for this one")
 

@@ -54,7 +54,7 @@ class Project:
 
 
 def stages():
-    """Return the numbers of the stages: all steps but the first are to be reached."""
+    """Return the numbers of the stages: every step but the first can be reached."""
     return [step.number for step in STEPS[1:]]
 
 

@@ -1,6 +1,6 @@
-"""What one stage asks for and the later ones must keep: a function a promise.
+"""The promises that one stage asks for and the later ones must keep, a function each.
 
-Each returns "" when it holds, or else what is wrong. Where the work runs is not asked here.
+Each returns "" if the promise holds, or else a message. They ignore where the work runs.
 """
 
 from .tasks import blamed, count, kinds, raised, refused, too_early
@@ -12,7 +12,7 @@ def profile_with_user(seen):
         return message
     if not saved["has_profile"]:
         if facts["listens_to_user"]:
-            guess = "a receiver listens, so what does it ask for?"
+            guess = "a receiver listens, so which condition does it check?"
         elif facts["listens_to_another_user"]:
             guess = (
                 "your receiver listens to `django.contrib.auth.models.User`, which this project has"
@@ -27,7 +27,7 @@ def profile_with_user(seen):
             " same transaction finds none."
         )
     if message := refused(seen.ask("sign_up")):
-        second = " Does `save_new_user()` still make a profile, too?"
+        second = " Does `save_new_user()` also make a profile?"
         return message + (second if "UNIQUE" in message else "")
     return ""
 
@@ -75,12 +75,10 @@ def one_mail(seen):
     if not saved["mails"]:
         guess = "only the view sends one, or a receiver when `login()` saves the user again."
         if not signed_up["mails"]:
-            guess = "nobody sends one. What does the receiver ask for?"
+            guess = "nobody sends one. Which condition does the receiver check?"
         return blamed("A saved user gets no mail", guess, saved)
     if (number := len(signed_up["mails"])) > 1:
-        guess = (
-            "does the view still send one, too, or a receiver when `login()` saves the user again?"
-        )
+        guess = "does the view also send one, or a receiver when `login()` saves the user again?"
         return blamed(f"A sign-up sends {number} mails", guess, signed_up)
     if not signed_up["mails"]:
         return blamed("A sign-up sends no mail", "what is different in a request?", signed_up)
@@ -96,10 +94,10 @@ def one_thumbnail(seen):
     first_count, second_count = (count(left, "picture") for left in result["pictures"])
     if not (first_count and result["is_resized"]):
         guess = (
-            "a receiver listens to the profile, so what does it ask for?"
+            "a receiver listens to the profile, so which condition does it check?"
             if seen.facts["listens_to_profile"]
-            else "no receiver listens to the profile. A receiver of the user, or the view, doesn't"
-            " hear of a profile that gets a picture."
+            else "no receiver listens to the profile. A receiver of the user, or the view, isn't"
+            " told of a profile that gets a picture."
         )
         return blamed("A saved picture is not resized", guess, result)
     if not second_count:
@@ -110,7 +108,7 @@ def one_thumbnail(seen):
     if message := refused(signed_up):
         return message
     if (number := count(signed_up["left"], "picture")) > 1:
-        guess = "does the view, or another receiver or task, still do it, too?"
+        guess = "does the view, or another receiver or task, also do it?"
         return blamed(f"A sign-up resizes its picture {number} times", guess, signed_up)
     if not signed_up["is_resized"]:
         return blamed("The picture of a sign-up was not resized", "who saves it?", signed_up)
@@ -181,7 +179,7 @@ def logged(seen):
             "The log mentions a bug in the mail, but not what it was: `logger.exception()` adds the"
             " traceback."
         )
-    return "A bug in the mail was swallowed silently: no log speaks of it."
+    return "A bug in the mail was swallowed silently: no log mentions it."
 
 
 def ends(seen):

@@ -17,7 +17,7 @@ def main(arguments=None):
     try:
         project = find_project(options.folder, options.stage)
         if project.folder in [step.folder for step in STEPS]:
-            raise NoProject(f"{project.name} is no playground: `git restore` puts it back.")
+            raise NoProject(f"{project.name} isn't a playground: `git restore` puts it back.")
         changed = changed_files(project)
         backup = put_aside(project.folder)
         make(project.folder, project.stage)

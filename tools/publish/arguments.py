@@ -23,7 +23,7 @@ def docs(parser):
 
 
 def screenshots(parser):
-    """Make every picture in screenshots/ anew, from running sites."""
+    """Take every picture in screenshots/ again, from running sites."""
 
 
 def slides(parser):

@@ -15,7 +15,7 @@ NO_BROWSER = (
 
 
 class NoBrowser(Exception):
-    """There is no browser that can be driven; the text says how to mend that."""
+    """There is no browser that can be driven; the text says how to fix that."""
 
 
 @contextmanager

@@ -175,7 +175,7 @@ def main(arguments=None):
     for name in different:
         print(f"{name}: {'rewritten' if options.update else 'out of date'}")
     if different and not options.update:
-        print("Write them anew with: python workshop.py docs --update")
+        print("Rewrite them with: python workshop.py docs --update")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Open the notebooks in JupyterLab; with --update, execute them and write their outputs anew."""
+"""Open the notebooks in JupyterLab; with --update, execute them and write their outputs."""
 
 import asyncio
 import os
@@ -146,7 +146,7 @@ def main(arguments=None):
         received = number
         signal.raise_signal(signal.SIGINT)
 
-    # Ctrl-C cancels what asyncio runs, so the kernel stops, too. So do the other signals: an
+    # Ctrl-C cancels what asyncio runs, so the kernel also stops. So do the other signals: an
     # exception from a handler of ours might come while the event loop calls what ignores them.
     stop_in_order()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which asyncio replaces

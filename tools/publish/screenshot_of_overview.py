@@ -12,7 +12,7 @@ CALLED = [("save user", 18, 10), ("create profile", 28, 8)]
 RECEIVED = [("save user", 18, 18), ("create profile", 28, 7)]  # by a receiver, inside save()
 SLOW = [("fetch joke", 36, 9), ("send mail", 45, 9), ("resize picture", 54, 42)]
 QUEUED = [*RECEIVED, ("queue", 36, 7), ("queue", 43, 7)]
-# The mail's job is added by a receiver, too, the picture's in the same transaction.
+# Receivers add both jobs, the picture's in the same transaction.
 ADDED = [("save user", 18, 25), ("create profile", 28, 7), ("queue", 35, 7), ("queue", 43, 7)]
 WORKERS = {
     "one worker": [("fetch joke", 50, 9), ("send mail", 59, 9)],

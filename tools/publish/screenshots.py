@@ -1,4 +1,4 @@
-"""Make every picture in screenshots/ anew, from running sites."""
+"""Take every picture in screenshots/ again, from running sites."""
 
 import json
 import re

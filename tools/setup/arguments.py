@@ -11,21 +11,21 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 
 def doctor(parser):
-    """Say whether this machine is ready for the workshop, and how to mend what isn't.
+    """Say whether this machine is ready for the workshop, and how to fix what isn't.
 
-    It downloads nothing and changes nothing. The exit status is 1 if something is to be mended.
+    It downloads nothing and changes nothing. The exit status is 1 if something must be fixed.
     """
-    add_base_port(parser, "look at the ports from there on")
+    add_base_port(parser, "check the ports from there on")
 
 
 def bundle(parser):
     """Pack this repository and the packages of several systems and Pythons into one archive.
 
     A machine without a network unpacks it and runs any command there. It holds what all commands
-    need but bench, cluster, notebooks, screenshots and test without a step: name those that are
-    needed, too.
+    need except bench, cluster, notebooks, screenshots and test without a step. Name those that
+    you also need.
     """
-    add_commands(parser, "what else to pack for, such as notebooks", default=[])
+    add_commands(parser, "commands to pack for as well, such as notebooks", default=[])
     parser.add_argument(
         "--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS, help="only these (all)"
     )
@@ -37,7 +37,7 @@ def bundle(parser):
 
 def install(parser):
     """Install what other commands need, so that they need no network later."""
-    words = "what to install for, such as test or notebooks (demo, which is enough for run, too)"
+    words = "commands to install for, such as test or notebooks (demo, also enough for run)"
     add_commands(parser, words, default=["demo"])
     parser.add_argument(
         "--wheels",

@@ -1,4 +1,4 @@
-"""Say whether this machine is ready for the workshop, and how to mend what isn't.
+"""Say whether this machine is ready for the workshop, and how to fix what isn't.
 
 Standard library only: it runs on the bare Python, downloads nothing and leaves nothing behind.
 """
@@ -21,7 +21,7 @@ from ..playground.project import PORT
 from ..sites.catalogue import ROOT, STEPS
 from .environment import BASE, MEGABYTES, NO_INDEX, NO_PIP, SOCKS, VENV, WHEELS, hashes, read_stamp
 
-OK, NOTE, MEND = "ok", "note", "MEND"
+OK, NOTE, FIX = "ok", "note", "FIX"
 FREE_MEGABYTES = 900  # for .venv with everything, and what the sites write
 LONGEST_PATH = 100  # characters: Windows allows 260, and packages have files with long names
 MADE = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # no clock is right that is before it
@@ -31,7 +31,7 @@ SECONDS = 10  # to wait for the package index
 
 
 def main(arguments=None):
-    """Print a line for each check; return 1 if something is to be mended, otherwise 0."""
+    """Print a line for each check; return 1 if something must be fixed, otherwise 0."""
     base_port = parse("doctor", arguments).base_port
     ports = [base_port, *(base_port + step.number for step in STEPS)]
     # The playground, the inbox, the jokes and SMTP.
@@ -50,9 +50,9 @@ def main(arguments=None):
     }
     for name, (state, words) in results.items():
         print(f"{state:4}  {name:12}  {words}", flush=True)
-    faults = [name for name, (state, _) in results.items() if state == MEND]
+    faults = [name for name, (state, _) in results.items() if state == FIX]
     if faults:
-        print(f"\nNot ready: mend {', '.join(faults)}, then run doctor again.")
+        print(f"\nNot ready: fix {', '.join(faults)}, then run doctor again.")
         return 1
     print("\nThis machine is ready: python workshop.py demo")
     return 0
@@ -69,14 +69,14 @@ def venv():
     """Make an environment without pip, and look for a pip that could be put into it."""
     if read_stamp():
         return OK, f"made already, in {VENV.name}"
-    if folder()[0] == MEND:
+    if folder()[0] == FIX:
         return NOTE, "not tried: see the folder"
     with tempfile.TemporaryDirectory(dir=ROOT, ignore_cleanup_errors=True) as place:
         made = subprocess.run([BASE, "-m", "venv", "--without-pip", place], capture_output=True)
     found = [importlib.util.find_spec(name) for name in ["ensurepip", "pip"]]
     found += [shutil.which("uv"), *WHEELS.glob("pip-*.whl")]
     if made.returncode or not any(found):
-        return MEND, NO_PIP
+        return FIX, NO_PIP
     return OK, "can be made"
 
 
@@ -85,20 +85,20 @@ def folder():
         with tempfile.TemporaryFile(dir=ROOT):
             pass
     except OSError as error:
-        return MEND, f"{ROOT} can't be written ({error.strerror}): move it to a folder of yours"
+        return FIX, f"{ROOT} can't be written ({error.strerror}): move it to a folder of yours"
     if os.pathsep in str(ROOT):
-        return MEND, f"the path {ROOT} has a {os.pathsep!r}, which venv can't have: rename it"
+        return FIX, f"the path {ROOT} has a {os.pathsep!r}, which venv can't have: rename it"
     if os.name == "posix" and os.statvfs(ROOT).f_flag & getattr(os, "ST_NOEXEC", 0):
-        return MEND, f"{ROOT} is on a volume where nothing may be executed: move it to another"
+        return FIX, f"{ROOT} is on a volume where nothing may be executed: move it to another"
     if os.name == "nt" and len(str(ROOT)) > LONGEST_PATH:
-        return MEND, f"the path {ROOT} is too long for Windows: move it to a shorter one"
+        return FIX, f"the path {ROOT} is too long for Windows: move it to a shorter one"
     return OK, str(ROOT)
 
 
 def disk():
     free = shutil.disk_usage(ROOT).free // 1_000_000
     if free < FREE_MEGABYTES:
-        return MEND, f"{free} MB are free: make room for {FREE_MEGABYTES} MB"
+        return FIX, f"{free} MB are free: make room for {FREE_MEGABYTES} MB"
     return OK, f"{free // 1000} GB are free"
 
 
@@ -113,8 +113,8 @@ def free_ports(ports):
             taken.append(str(port))
     if not taken:
         return OK, f"{', '.join(map(str, ports))} are free"
-    advice = "stop what uses them, or, if that is no workshop.py, say --base-port=9000 each time"
-    return MEND, f"{', '.join(taken)} can't be used: {advice}"
+    advice = "stop what uses them, or, if it isn't a workshop.py, say --base-port=9000 each time"
+    return FIX, f"{', '.join(taken)} can't be used: {advice}"
 
 
 def ask_index():
@@ -152,9 +152,9 @@ def packages(answer):
     if WHEELS.is_dir() and any(f"-{tag}-" in wheel.name for wheel in WHEELS.glob("*.whl")):
         return OK, f"in {WHEELS.name}, so no network is needed: python workshop.py install"
     if os.environ.get("PIP_NO_INDEX", "0").lower() not in ("", "0", "no", "off", "false"):
-        return MEND, NO_INDEX
+        return FIX, NO_INDEX
     if isinstance(answer, str) and not pip_reaches_index():
-        return MEND, (
+        return FIX, (
             f"no answer from the package index ({answer}): connect to a network and say "
             "'python workshop.py install', or unpack a bundle"
         )
@@ -168,7 +168,7 @@ def clock(answer):
         wrong = abs((now - email.utils.parsedate_to_datetime(said)).total_seconds())
         wrong = wrong > CLOCK_MINUTES * 60
     if wrong:
-        return MEND, f"{now:%Y-%m-%d %H:%M} UTC is wrong: set it, or downloads and log-ins fail"
+        return FIX, f"{now:%Y-%m-%d %H:%M} UTC is wrong: set it, or downloads and log-ins fail"
     return OK, f"{now:%Y-%m-%d %H:%M} UTC"
 
 
@@ -177,7 +177,7 @@ def proxy():
     if not found:
         return OK, "none"
     if any(url.startswith("socks") for url in found.values()) and not shutil.which("uv"):
-        return MEND, SOCKS
+        return FIX, SOCKS
     hosts = ", ".join(sorted({url.rpartition("@")[2] for url in found.values()}))
     return NOTE, f"{hosts}: for downloads; let the browser reach 127.0.0.1 without it"
 

@@ -61,7 +61,7 @@ MEGABYTES = {
 }
 NO_PIP = (
     f"{BASE} lacks venv, ensurepip or a recent pip: on Debian and Ubuntu 'sudo apt install "
-    "python3-venv' mends that, elsewhere another Python from 3.11 to 3.14"
+    "python3-venv' fixes that, elsewhere another Python from 3.11 to 3.14"
 )
 NO_NETWORK = (
     "could not download: connect to a network (a phone's will do, and some want a log-in page "
@@ -97,7 +97,7 @@ class Terminated(BaseException):
 
 
 class CannotPrepare(Exception):
-    """`.venv` can't be made here and now; the message says why and how to mend it."""
+    """`.venv` can't be made here and now; the message says why and how to fix it."""
 
 
 def run(name, module, locks, arguments, wheels=None):
@@ -157,12 +157,12 @@ def prepare(locks, wheels=WHEELS):
             say("Tried with Python 3.11 to 3.14 only; going on with a newer one.")
         LOG.write_text("", encoding="utf-8")
         if not stamp:
-            say(why_anew(), end="")
+            say(why_again(), end="")
             make_venv()
             stamp = {"python": INTERPRETER}
             STAMP.write_text(json.dumps(stamp), encoding="utf-8")
         missing = [lock for lock in locks if stamp.get(lock) != wanted[lock]]
-        STAMP.unlink()  # so that after a kill the next run makes .venv anew
+        STAMP.unlink()  # so that after a kill the next run makes .venv again
         try:
             install(missing, wheels)
         except BaseException:
@@ -203,17 +203,17 @@ def stamped():
         return {}
 
 
-def why_anew():
-    """Return why an environment that is there must be made anew, "" if there is none."""
+def why_again():
+    """Return why an environment that is there must be made again, "" if there is none."""
     if (python := stamped().get("python", INTERPRETER)) != INTERPRETER:
-        return f".venv is of {python}, and this is {INTERPRETER}: making it anew.\n"
+        return f".venv is of {python}, and this is {INTERPRETER}: making it again.\n"
     if any(path not in (GUARD, LOG) for path in VENV.iterdir()):
-        return ".venv is unfinished, or its Python is gone: making it anew.\n"
+        return ".venv is unfinished, or its Python is gone: making it again.\n"
     return ""
 
 
 def make_venv():
-    """Make `.venv` anew, with pip in it where there is no uv; raise CannotPrepare or OSError."""
+    """Make `.venv` again, with pip in it where there is no uv; raise CannotPrepare or OSError."""
     STAMP.unlink(missing_ok=True)
     for path in VENV.iterdir():  # not `venv --clear`: Windows can't remove files that are open
         if path.is_dir() and not path.is_symlink():
@@ -301,7 +301,7 @@ def logged(command, title=""):
 
 
 def gist(output):
-    """Return in one line what went wrong and how to mend it."""
+    """Return in one line what went wrong and how to fix it."""
     if shutil.disk_usage(VENV).free < 20_000_000:
         return DISK_FULL  # a log on a full disk says nothing
     for pattern, meaning in CAUSES.items():

@@ -13,14 +13,14 @@ VIRTUAL = ("docker", "br-", "veth", "virbr", "vEthernet", "vmnet", "vboxnet")
 
 
 def warning(host):
-    """Return what to tell whoever serves the room, or "" while only this machine is served."""
+    """Return a warning for the host of the room, or "" while only this machine is served."""
     if is_private(host):
         return ""
     return (
-        "Everyone in your network can now use these sites and read their mails: they are no place"
-        " for real passwords. How the stand-ins fail is set by this machine alone, and by whoever"
-        " has the instructor's link. If this machine joins another network, start this again: the"
-        " sites answer only to the addresses that it has now."
+        "Everyone in your network can now use these sites and read their mails. Don't use real"
+        " passwords. Only this machine and the instructor's link can make the stand-ins fail. If"
+        " this machine joins another network, start this again, because the sites answer only to"
+        " the addresses that it has now."
     )
 
 

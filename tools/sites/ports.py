@@ -1,4 +1,4 @@
-"""Ports for sites that run side by side, as in several tests or two checkouts at once."""
+"""Ports for sites that run side by side, as in several tests or two checkouts."""
 
 import os
 import socket

@@ -20,7 +20,7 @@ STOP_SECONDS = 10  # how long a process may take to end by itself
 
 
 class StartError(Exception):
-    """Something could not be started; the text says what, and how to mend it."""
+    """Something could not be started; the text says what, and how to fix it."""
 
 
 # What asks a command to stop: Ctrl-C, a service manager, and a terminal that is closed.
@@ -210,7 +210,7 @@ def stop(process, seconds=STOP_SECONDS):
 
 
 def kill(process):
-    """Kill a process and all its children at once (SIGKILL); return when they have ended."""
+    """Kill a process and all its children together (SIGKILL); return when they have ended."""
     members = family(process)
     for member in members:
         with suppress(psutil.NoSuchProcess):

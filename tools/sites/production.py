@@ -1,4 +1,4 @@
-"""Run a step on a server that is made for production, on Windows, too: Waitress.
+"""Run a step on a server that is made for production, also on Windows: Waitress.
 
 `python workshop.py bench load` compares it with Granian, the other one that runs everywhere.
 """
@@ -11,7 +11,7 @@ from .processes import python_path
 from .site import Site
 
 SETTINGS = "tools.sites.production_settings"
-THREADS = 32  # requests at once; in steps 1 to 3 most of a request is waiting for other servers
+THREADS = 32  # in steps 1 to 3, most of a request is waiting for other servers
 CONNECTIONS = 1000  # beyond its default of 100, Waitress lets visitors wait unanswered
 
 

@@ -1,7 +1,7 @@
 """The launcher's own pages, the inbox and the race: Django views, which Waitress serves.
 
 They speak HTTP to the people at this machine. Another website that is open in the same browser
-can send them requests, too. Django refuses those that call us by somebody else's name; and nothing
+can also send them requests. Django refuses those that call us by somebody else's name; and nothing
 is changed but by JSON, which no website may send to another without asking that one first.
 """
 

@@ -76,7 +76,7 @@ def environment_of_tests():
     chance = {name: os.environ.get(name, "1") for name in ["SEED", "PYTHONHASHSEED"]}
     print(" ".join(f"{name}={value}" for name, value in chance.items()), flush=True)
     environment = os.environ | chance | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
-    # Or each of the hundreds of processes that the tests start would compile our code anew.
+    # Or each of the hundreds of processes that the tests start would compile our code again.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment | {"PYTHONPATH": python_path(Path(ROOT, "tests", "startup"))}
 

@@ -3,6 +3,6 @@ from .settings import *  # noqa: F403
 TASKS = {
     "default": {
         "BACKEND": "huey.contrib.djhuey.tasks_backend.HueyBackend",
-        "ENQUEUE_ON_COMMIT": True,  # otherwise at once, though the sign-up may be rolled back
+        "ENQUEUE_ON_COMMIT": True,  # otherwise before it, and the sign-up may be rolled back
     }
 }

@@ -6,7 +6,7 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import Profile, User
 
-# Arguments must be JSON: the key of a user is a UUID, and comes as its text.
+# Arguments must be JSON, so the key of a user, a UUID, comes as text.
 
 
 @task(priority=1)  # above the default, so before pictures

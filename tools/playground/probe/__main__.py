@@ -25,7 +25,7 @@ def answer(result):
 def alarm(text, seconds=STUCK_SECONDS, everywhere=False):
     """End the process when it stays in one file of the learner's, and say where.
 
-    Returns the event that stops this. `everywhere`: in any thread, an idle one, too.
+    Returns the event that stops this. `everywhere`: in any thread, also an idle one.
     """
     is_over = threading.Event()
 
@@ -90,7 +90,7 @@ def serve():
     )
     from django.urls import get_resolver
 
-    get_resolver().url_patterns  # noqa: B018  imports the views, too
+    get_resolver().url_patterns  # noqa: B018  also imports the views
 
     class Handler(WSGIRequestHandler):
         def log_message(self, *args):

@@ -71,8 +71,8 @@ TASKS = [
     ),
     Task(
         name="picture",
-        promise="Saving a profile with a new picture resizes it once, after the commit; a second"
-        " picture, too.",
+        promise="Saving a profile with a new picture, the first or another, resizes it once, after"
+        " the commit.",
         why="The resize is slow, and needs the row; the view is not the only one to set pictures.",
         judge=picture,
         hints=(
@@ -100,8 +100,8 @@ TASKS = [
         why="The user is saved by then: an error page would be wrong, and silence would be worse.",
         judge=failure,
         hints=(
-            "What an `on_commit()` function raises comes out where the transaction ends, and Django"
-            " skips the functions after it. It can catch and log the exception instead.",
+            "An exception in an `on_commit()` function comes out where the transaction ends, and"
+            " Django skips the functions after it. Django can also log the exception instead.",
             f"{DJANGO}/topics/db/transactions/#django.db.transaction.on_commit",
             "transaction.on_commit(lambda: send_welcome_email(instance), robust=True)",
         ),

@@ -62,8 +62,8 @@ def connection(seen):
         return message
     if saved["open_connections"]:
         return (
-            "The thread's connection to the database stays open: Django closes only those of"
-            " requests."
+            "The thread's connection to the database stays open: Django closes only the"
+            " connections of requests."
         )
     if bug["open_connections"]:
         return "The thread's connection to the database stays open when the mail fails."
@@ -76,8 +76,8 @@ def shutdown(seen):
         return message
     if not result["mails"]:
         return (
-            "A mail that was under way at a Ctrl-C never came: its thread is daemonic, as the"
-            " request's is that started it, and so ends with the process."
+            "A mail that was under way at a Ctrl-C never came: its thread is a daemon, like the"
+            " request's thread that started it, and ends with the process."
         )
     return ""
 
@@ -90,8 +90,8 @@ STILL = Task(
     judge=promises.still,
     after="page",
     hints=(
-        "The message says which of stage 2's tasks it is: only where the work runs should have"
-        " changed, not what the receiver checks before it acts.",
+        "The message names one of stage 2's tasks. Only the place where the work runs should have"
+        " changed, not the conditions that the receivers check.",
         f"{DJANGO}/ref/signals/#post-save",
         "if created and not raw: ...",
     ),
@@ -104,7 +104,7 @@ TASKS = [
         judge=page,
         hints=(
             "Hand the mail to another thread of this process, and don't wait for it. A few threads"
-            " that take one mail after the other are better than one thread a mail.",
+            " that take one mail after the other are better than a thread for each.",
             f"{PYTHON}/library/concurrent.futures.html#threadpoolexecutor",
             "mail_threads.submit(send_welcome_email, user)",
         ),
@@ -112,11 +112,11 @@ TASKS = [
     Task(
         name="commit",
         promise="The thread gets the mail after the commit; a rollback sends none.",
-        why="A thread has a connection of its own, which doesn't see what is not committed.",
+        why="A thread has a connection of its own, which doesn't see uncommitted rows.",
         judge=commit,
         hints=(
-            "What was sent on commit until now must be handed over on commit: only what the"
-            " function does changes, not when it is called.",
+            "Keep `on_commit()`. The function that it calls no longer sends the mail, but hands it"
+            " to a thread.",
             f"{DJANGO}/topics/db/transactions/#performing-actions-after-commit",
             "transaction.on_commit(lambda: mail_threads.submit(send_welcome_email, instance))",
         ),
@@ -142,7 +142,7 @@ TASKS = [
         after="page",
         hints=(
             "Django closes a connection when a request ends. Your thread has no request, so it"
-            " must do this itself, whatever has happened before.",
+            " must do this itself, even after an exception.",
             f"{DJANGO}/ref/databases/#connection-management",
             "connection.close()",
         ),
@@ -155,8 +155,8 @@ TASKS = [
         judge=shutdown,
         after="page",
         hints=(
-            "A thread inherits `daemon` from the one that starts it, and those of `runserver` are"
-            " daemonic. What belongs to a pool is waited for.",
+            "A thread inherits `daemon` from the thread that starts it, and the threads of"
+            " `runserver` are daemons. Python waits for the threads of a pool.",
             f"{PYTHON}/library/threading.html#threading.Thread.daemon",
             'mail_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mail")',
         ),

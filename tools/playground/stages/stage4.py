@@ -47,7 +47,7 @@ def immediate(seen):
 
 def consumer(seen):
     if not seen.facts["has_consumer"]:
-        return "`manage.py run_huey` is no command: is `huey.contrib.djhuey` in `INSTALLED_APPS`?"
+        return "`manage.py run_huey` isn't a command: is `huey.contrib.djhuey` in `INSTALLED_APPS`?"
     result = seen.consumer()
     if result["problem"]:
         return f"The consumer ended: {result['problem']}"
@@ -94,9 +94,9 @@ def retried(seen):
     if not result["waiting"] + result["scheduled"]:
         if result["tries"] > 1:
             return "A mail that is refused is tried again immediately, and then no more."
-        return "A mail that is refused is not tried again: raise the error, and ask for retries."
+        return "A mail that is refused is not tried again: raise the error, and set `retries`."
     if result["tries"] > 1 or not result["scheduled"]:
-        return "A mail that is refused is tried again immediately: leave the mail server a pause."
+        return "A mail that is refused is tried again immediately: wait between the attempts."
     if not result["mails"]:
         return (
             "A mail that was refused three times never came, though the server was healthy again."
@@ -121,21 +121,21 @@ TASKS = [
         why="Before the commit, a worker finds no row; after a rollback, nobody wants the mail.",
         judge=queued,
         hints=(
-            "A task is a function that Huey can call later, in another process. What the request"
-            " did on commit until now, it queues on commit.",
+            "A task is a function that Huey can call later, in another process. Let the request"
+            " queue on commit the work that it has done on commit until now.",
             f"{HUEY}/django.html",
             "transaction.on_commit(lambda: tasks.send_welcome_email(instance.pk), robust=True)",
         ),
     ),
     Task(
         name="immediate",
-        promise="With DEBUG on, too, the request only queues, and the page waits for nothing slow.",
-        why="What runs in the request while you write it does not show how it will behave.",
+        promise="Even with DEBUG on, the request only queues, and the page waits for nothing slow.",
+        why="A task that runs in the request while you write it hides how it will behave.",
         judge=immediate,
         after="queued",
         hints=(
             "Huey can run each task where it is queued, which is handy in tests. Look up when it"
-            " does so without being asked.",
+            " does so by default.",
             f"{HUEY}/guide.html#immediate-mode",
             'HUEY = {"huey_class": "huey.SqliteHuey", "immediate": False}',
         ),
@@ -143,12 +143,12 @@ TASKS = [
     Task(
         name="consumer",
         promise="A consumer in a process of its own sends the mail and resizes the picture.",
-        why="It has a Python of its own: the web process is not slowed down by its work.",
+        why="It has a Python of its own, so its work doesn't slow the web process down.",
         judge=consumer,
         after="immediate",
         hints=(
-            "Web process and consumer meet in the queue alone, so both must open the same one; and"
-            " the consumer must have imported the tasks.",
+            "Web process and consumer share only the queue, so both must open the same one. And the"
+            " consumer must have imported the tasks.",
             f"{HUEY}/django.html#running-the-consumer",
             'HUEY = {"huey_class": "huey.SqliteHuey", "filename": VAR_DIR / "huey.sqlite3"}',
         ),
@@ -160,7 +160,7 @@ TASKS = [
         judge=keys,
         after="consumer",
         hints=(
-            "What you pass to a task is written to the queue, and is a copy. Pass what is needed to"
+            "A task's arguments are written to the queue, as copies. Pass the key with which it can"
             " load the row.",
             f"{HUEY}/guide.html",
             "send_welcome_email(user.pk)",
@@ -168,13 +168,13 @@ TASKS = [
     ),
     Task(
         name="retried",
-        promise="A mail that is refused is tried again, more than twice, after a pause.",
-        why="Mail servers are down for minutes, and refuse at once while they are.",
+        promise="A mail that is refused is tried again, more than twice, after a delay.",
+        why="A mail server may be down for minutes, and refuses immediately meanwhile.",
         judge=retried,
         after="consumer",
         hints=(
-            "Huey tries a task again that raises an exception, if it was told how often, and how"
-            " long to wait.",
+            "Huey retries a task that raises an exception, if you say how often and how long to"
+            " wait.",
             f"{HUEY}/guide.html#retrying-tasks-that-fail",
             "@db_task(retries=8, retry_delay=1, retry_backoff=2)",
         ),

@@ -125,7 +125,7 @@ TASKS = [
     ),
     Task(
         name="wiped",
-        promise="A mail is sent though the whole queue was wiped before a worker took its task.",
+        promise="A mail is sent even if the whole queue is wiped before a worker takes its task.",
         why="A broker without a disk forgets; a queue can be emptied by mistake.",
         judge=wiped,
         after="row",
@@ -139,12 +139,12 @@ TASKS = [
     Task(
         name="woken",
         promise="A worker that wakes up when its lease has ended does not touch the job's row.",
-        why="Another worker has the job by then: to delete or to free its row would undo that.",
+        why="Another worker has the job by then. Deleting or freeing its row would undo that.",
         judge=woken,
         after="killed",
         hints=(
-            "What a worker writes at the end may count only while it still holds the lease. Let the"
-            " condition be part of the UPDATE or DELETE itself.",
+            "At the end, a worker may write only while it still holds the lease. Make this"
+            " condition a part of the UPDATE or DELETE itself.",
             f"{DJANGO}/ref/models/querysets/#update",
             "Job.objects.filter(pk=job.pk, claim=claim).delete()",
         ),

@@ -1,0 +1,69 @@
+"""Markdown avoids phrases that slow a reader down. Each has the words to use instead."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from tools.sites.catalogue import ROOT
+
+PHRASES = {
+    r"\bwhoever\b": "name the person",
+    r"\bwhatever\b": "name the things",
+    r"(?<=\. )What (?!changes is)[^?.]*\.": "a noun, not a clause",
+    r"\bat once\b": "'immediately' or 'at the same time'",
+    r"\banew\b": "'again'",
+    r",? too[.,;:)]": "'also', before the verb",
+    r"\b(?:is|are) to (?:do|be)\b": "'must be', or name the work",
+    r"\bmend(?:s|ed|ing)?\b": "'fix'",
+    r"\btime-outs?\b": "'timeout'",
+    r"\b(?:that|those) of (?:a|the|step)\b": "repeat the noun",
+    r"\b(?:is|are) no (?!longer)\w+": "'isn't a'",
+}
+EXCEPTIONS = {
+    "is no reason": "an idiom, in which 'isn't a' would mean something else",
+}
+PAGES = subprocess.check_output(
+    ["git", "ls-files", "*.md", "*.ipynb"], cwd=ROOT, encoding="utf-8"
+).splitlines()
+
+
+def prose(name):
+    """Return a page's text without code, or the text of a notebook's Markdown cells."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    if name.endswith(".ipynb"):
+        cells = json.loads(text)["cells"]
+        text = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    return re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+
+
+def found(text):
+    text = " ".join(text.split())
+    hits = {m[0]: say for phrase, say in PHRASES.items() for m in re.finditer(phrase, text, re.I)}
+    return {hit: say for hit, say in hits.items() if hit.lower() not in EXCEPTIONS}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_plain(name):
+    assert found(prose(name)) == {}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Whoever signs up makes the site hash.",
+        "It turns whatever Pillow raises into one exception.",
+        "So it is. What moves out of the request's lane, the visitor does not wait for.",
+        "Thirty sign up at once.",
+        "Record it anew.",
+        "The second has it, too.",
+        "A mail and a picture are to do.",
+        "Say how to mend it.",
+        "It shows what a time-out is for.",
+        "The wait is that of step 1.",
+        "A UUID is no JSON.",
+    ],
+)
+def test_old_sentence_is_found(sentence):
+    assert len(found(sentence)) == 1
