@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image, ImageOps
+from PIL import Image
 from rich.progress import Progress
 
 from ..sites.catalogue import ROOT
@@ -79,12 +79,7 @@ class Stage:
 
     def keep_film(self, frames, milliseconds, name):
         """Keep a moving picture, of which each frame is shown for such a time."""
-        images = [Image.open(BytesIO(frame)).convert("RGB") for frame in frames]
-        size = max(image.width for image in images), max(image.height for image in images)
-        first, *others = (
-            ImageOps.pad(image, size, color=image.getpixel((0, 0)), centering=(0, 0))
-            for image in images
-        )
+        first, *others = (Image.open(BytesIO(frame)) for frame in frames)
         options = {"quality": 60, "method": 4, "minimize_size": True, "loop": 0}
         first.save(
             FOLDER / name, save_all=True, append_images=others, duration=milliseconds, **options

@@ -3,11 +3,9 @@
 import json
 import re
 import sys
-import time
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -26,7 +24,18 @@ from ..sites.web import serve
 from ..standins.standins import Standins
 from . import screenshot_of_overview, screenshots_of_pages  # noqa: F401 - register pictures
 from .browser import NoBrowser, open_browser
-from .screenshot_stage import FOLDER, RESIZE_SECONDS, TIMELINE, Stage, digest, shown, takers, takes
+from .screenshot_stage import (
+    FOLDER,
+    RESIZE_SECONDS,
+    STYLE,
+    TIMELINE,
+    Stage,
+    digest,
+    shown,
+    takers,
+    takes,
+)
+from .site.replay import write_replay
 
 SOURCES = FOLDER / "sources.json"  # for each picture the hash of what it showed when it was taken
 
@@ -65,11 +74,12 @@ RACE = [
 ]
 
 
-RACE_PICTURES = ["race_running.png", "race_over.png", "race_killed.png", "race.webp"]
+ROOM = {"width": 1280, "height": 1000}  # pixels: all lanes, without scrolling
 SPEED = 2  # of the moving picture
+FRAME = 0.25  # seconds of the race that each of its frames stands for
 
 
-@takes(dict.fromkeys(RACE_PICTURES, [*RACE, TIMELINE]))
+@takes({f"race_{name}.png": [*RACE, TIMELINE] for name in ["running", "over", "killed"]})
 def race(stage):
     """Race twice, the second time with a kill in each step while pictures are being resized."""
     stopping = Event()
@@ -77,35 +87,18 @@ def race(stage):
     listener = listen(LOOPBACK, 0)
     port = listener.getsockname()[1]
     with listener, serve(listener, pages, races, LOOPBACK):
-        page = stage.open()
+        page = stage.open(ROOM)
         page.goto(f"http://{LOOPBACK}:{port}/")
         start_race(page)
         stage.save(page, "race_running.png", "#race")
         expect(page.locator("#status")).to_contain_text("Race 1 is over")
         stage.save(page, "race_over.png", "#race")
-        film(stage, page, "race.webp")
+        start_race(page)
+        for button in page.get_by_role("button", name=re.compile("^Kill step")).all():
+            button.click()
+        expect(page.locator("#status")).to_contain_text("Race 2 is over")
         stage.save(page, "race_killed.png", "#race")
         page.close()
-
-
-def film(stage, page, name):
-    """Film the second race: kill each step while it resizes, and wait until step 5 has done it."""
-    status, lanes = page.locator("#status"), page.locator("#race")
-    resizing = page.locator(".bar.event-resize-picture.running")
-    kills = page.get_by_role("button", name=re.compile("^Kill step"))
-    frames, moments, is_killed = [], [], False
-    page.get_by_role("button", name="Sign up in all").click()
-    while not moments or "Race 2 is over" not in status.inner_text():
-        if not is_killed and resizing.count() == len(STEPS):
-            for button in kills.all():
-                button.click()
-            is_killed = True
-        top, body = status.bounding_box(), lanes.bounding_box()
-        clip = top | {"height": body["y"] + body["height"] - top["y"]}
-        frames.append(page.screenshot(full_page=True, clip=clip))
-        moments.append(time.monotonic())
-    milliseconds = [1000 * (then - now) / SPEED for now, then in pairwise(moments)]
-    stage.keep_film(frames, [*map(round, milliseconds), 4000], name)
 
 
 def start_race(page):
@@ -113,6 +106,29 @@ def start_race(page):
     page.get_by_role("button", name="Sign up in all").click()
     expect(page.locator("[data-step='4'] .page-back").first).to_be_visible()
     page.wait_for_timeout(3000)
+
+
+@takes(
+    {"race.webp": [*RACE, STYLE, TIMELINE, "tools/race/templates/*", "notebooks/data/races.json"]}
+)
+def film(stage):
+    """Film the recorded race in which each step is killed, from its replay."""
+    page = stage.open(ROOM)
+    page.emulate_media(reduced_motion="reduce")  # opens at the end, and no bar glides
+    with TemporaryDirectory() as folder:
+        write_replay(Path(folder))
+        page.goto((Path(folder) / "index.html").as_uri())
+        page.get_by_label("Race").select_option("1")
+        page.add_style_tag(content="#race ~ * { visibility: hidden }")
+        top, race = (page.locator(name).bounding_box() for name in ["#status", "#race"])
+        clip = race | {"y": top["y"], "height": race["y"] + race["height"] - top["y"]}
+        count = round(page.evaluate("end()") / FRAME) + 1
+        frames = []
+        for number in range(count + 1):
+            page.evaluate("at => { position = Math.min(at, end()); show(); }", number * FRAME)
+            frames.append(page.screenshot(clip=clip))
+    page.close()
+    stage.keep_film(frames, [round(1000 * FRAME / SPEED)] * count + [4000], "race.webp")
 
 
 def take_all(console):

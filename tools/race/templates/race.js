@@ -104,7 +104,7 @@ function waitedWords(lane) {
 
 function allDone(lane) {
   if (lane.state !== "done") return "";
-  return ` Done after ${seconds(Math.max(...lane.bars.map((bar) => bar.begin + bar.seconds)))}.`;
+  return ` Done after ${seconds(Math.max(lane.waited, ...lane.bars.map((bar) => bar.begin + bar.seconds)))}.`;
 }
 
 function factsOf(lane) {
