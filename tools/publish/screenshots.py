@@ -68,7 +68,6 @@ def comparison(stage):
 
 RACE = [
     "tools/race/*.py",
-    "tools/sites/timings.py",
     "tools/sites/visitor.py",
     "tools/race/templates/race.*",
 ]
