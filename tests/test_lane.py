@@ -77,11 +77,11 @@ def cut():
 @pytest.mark.parametrize(
     ("records", "lost"),
     [
-        ([], "the user, mail, picture"),
-        (SAVED[:4], "the user, mail, picture"),
-        (SAVED, "mail, picture"),
-        ([*SAVED, work("fetch joke", 100.7)], "mail, picture"),
-        ([*SAVED, work("fetch joke", 100.7, 101)], "mail, picture"),
+        ([], "user, mail and picture"),
+        (SAVED[:4], "user, mail and picture"),
+        (SAVED, "mail and picture"),
+        ([*SAVED, work("fetch joke", 100.7)], "mail and picture"),
+        ([*SAVED, work("fetch joke", 100.7, 101)], "mail and picture"),
         ([*SAVED, work("send mail", 101, 102), work("resize picture", 102)], "picture"),
     ],
 )

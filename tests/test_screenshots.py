@@ -4,13 +4,14 @@ import json
 import re
 
 import pytest
+from PIL import Image
 
 from tools.publish.docs import readmes
 from tools.publish.screenshot_stage import FOLDER, digest, shown
 from tools.publish.screenshots import SOURCES
 from tools.sites.catalogue import ROOT
 
-NAMED = re.compile(r"[\w./]*screenshots/([\w.]+\.png)")
+NAMED = re.compile(r"[\w./]*screenshots/([\w.]+\.(?:png|webp))")
 
 
 @pytest.mark.parametrize("name", shown())
@@ -20,8 +21,15 @@ def test_picture_is_not_older_than_what_it_shows(name):
 
 
 def test_folder_holds_the_pictures_that_are_taken_and_no_others():
-    assert {path.name for path in FOLDER.glob("*.png")} == set(shown())
+    assert {path.name for path in FOLDER.iterdir()} == {*shown(), SOURCES.name}
     assert set(json.loads(SOURCES.read_text(encoding="utf-8"))) == set(shown())
+
+
+def test_moving_picture_is_light_and_moves():
+    path = FOLDER / "race.webp"
+    assert path.stat().st_size <= 1_500_000
+    with Image.open(path) as film:
+        assert film.n_frames > 10
 
 
 def test_every_pattern_names_a_file():

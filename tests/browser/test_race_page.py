@@ -5,6 +5,7 @@ The race is over there, and its sites only pretend.
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -33,6 +34,10 @@ LANES = {  # how many pieces of which work a sign-up's lanes show, the request's
     5: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
 }
 PROJECTOR = {"width": 1280, "height": 720}  # pixels
+SMALL_TARGETS = """buttons => buttons.map(button => button.getBoundingClientRect())
+    .filter(({ width, height }) => width < 24 || height < 24)"""
+SMALL_TEXT = """names => names.filter(name => parseFloat(getComputedStyle(name).fontSize) < 16)
+    .map(name => name.textContent)"""
 # In one worker of pytest-xdist, with one browser, and with the races' own tests.
 pytestmark = pytest.mark.xdist_group("sites")
 
@@ -109,8 +114,11 @@ def test_five_lanes_with_kills_fit_and_are_accessible(races, url, open_page):
     races.race = SimpleNamespace(json=race_with_kills(), is_over=True)
     page = open_page(url)
     expect(page.get_by_role("status").first).to_contain_text(
-        "Lost in step 1, 2, 3: mail, picture. Lost in step 4: picture."
+        "Page back after 0.70 and 0.70 s in steps 4 and 5. "
+        "Steps 1 to 3 lost the mail and picture. Step 4 lost the picture."
     )
+    fourth = page.get_by_role("region", name="Step 4")
+    expect(fourth.locator(".waited")).to_have_text("Page back after 0.70 s. Picture lost.")
     assert page.locator(".bar.abandoned").count() == 5
     assert page.locator(".bar.running").count() == 0
     for viewport in [PROJECTOR, PHONE]:
@@ -119,13 +127,37 @@ def test_five_lanes_with_kills_fit_and_are_accessible(races, url, open_page):
             expect(mark).to_be_visible()
         assert axe_violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+        assert page.locator(".kill").evaluate_all(SMALL_TARGETS) == []
         if viewport == PROJECTOR:
             last = page.locator(".step-lane").last.bounding_box()
             assert last["y"] + last["height"] <= viewport["height"]
+            assert page.locator(".lane-name").evaluate_all(SMALL_TEXT) == []
+
+
+def test_before_the_start_the_page_asks_and_offers_no_kill(url, open_page):
+    page = open_page(url)
+    expect(page.get_by_role("status").first).to_contain_text("which step's page is back first")
+    expect(page.locator(".lane")).to_have_count(5)
+    expect(page.get_by_role("button", name="Kill step")).to_have_count(0)
+    assert axe_violations(page) == []
+
+
+@pytest.mark.parametrize("seconds", [2, 4, 6, 8, 10, 16, 20, 30, 40, 60, 80])
+def test_times_of_the_axis_stand_apart(url, open_page, seconds):
+    page = open_page(url, viewport=PHONE)
+    page.evaluate("seconds => drawAxis(seconds)", seconds)
+    labels = page.locator(".axis span").evaluate_all("e => e.map(e => e.getBoundingClientRect())")
+    assert len(labels) >= 3
+    for left, right in pairwise(labels):
+        assert left["right"] < right["left"]
 
 
 def test_kill_button_kills_and_says_so(races, url, open_page):
+    lanes = [drawing(lane_of(step.number, *SAVED), now=103) for step in STEPS]
+    race = {"number": 1, "name": "ada", "together": True, "is_over": False, "lanes": lanes}
+    races.race = SimpleNamespace(json=race, started_at=0, zero=lambda kill: None)
     page = open_page(url)
+    expect(page.get_by_role("button", name="Kill step")).to_have_count(5)
     names = [button.get_attribute("aria-label") for button in page.locator(".kill").all()]
     assert names[2:4] == ["Kill step 3's server", "Kill step 4's worker"]
     site = next(site for step, site in races.sites.items() if step.number == 4)
@@ -144,7 +176,7 @@ def test_audience_sees_the_switches_and_can_not_turn_them(url, open_page, monkey
     expect(page.get_by_text("The instructor starts the races")).to_be_visible()
     expect(page.get_by_role("button", name="Sign up in all")).to_be_disabled()
     expect(page.get_by_label("Mail server: how it fails")).to_be_disabled()
-    expect(page.get_by_role("button", name="Everything in order")).to_be_disabled()
+    expect(page.get_by_role("button", name="Reset all")).to_be_disabled()
     expect(page.get_by_role("button", name="Kill step")).to_have_count(0)
     expect(page.get_by_label("Joke API: how it fails").locator("option:checked")).to_be_attached()
     assert axe_violations(page) == []

@@ -180,7 +180,7 @@ def test_replay_ends_as_recorded(replay, number):
     for text, lane in zip(shown[1:], RACES[number]["lanes"], strict=False):
         end = drawing(RecordedLane(lane, inf), inf)
         assert f"{end['waited']:.2f} s" in text
-        assert f"Lost: {end['lost']}." in text or not end["lost"]
+        assert f"{end['lost'].capitalize()} lost." in text or not end["lost"]
         for bar in end["bars"]:
             row = f"Step {lane['step']}, {bar['event']}, {bar['row']}, "
             row += f"{bar['begin']:.3f} s, {bar['seconds']:.3f} s"

@@ -77,6 +77,15 @@ class Stage:
             image.convert("RGB").save(FOLDER / name, optimize=True)
         self.progress.advance(self.task)
 
+    def keep_film(self, frames, milliseconds, name):
+        """Keep a moving picture, of which each frame is shown for such a time."""
+        first, *others = (Image.open(BytesIO(frame)) for frame in frames)
+        options = {"quality": 60, "method": 4, "minimize_size": True, "loop": 0}
+        first.save(
+            FOLDER / name, save_all=True, append_images=others, duration=milliseconds, **options
+        )
+        self.progress.advance(self.task)
+
 
 def fill_in(page, username, email, password2, picture):
     page.get_by_label("Username").fill(username)

@@ -24,7 +24,18 @@ from ..sites.web import serve
 from ..standins.standins import Standins
 from . import screenshot_of_overview, screenshots_of_pages  # noqa: F401 - register pictures
 from .browser import NoBrowser, open_browser
-from .screenshot_stage import FOLDER, RESIZE_SECONDS, TIMELINE, Stage, digest, shown, takers, takes
+from .screenshot_stage import (
+    FOLDER,
+    RESIZE_SECONDS,
+    STYLE,
+    TIMELINE,
+    Stage,
+    digest,
+    shown,
+    takers,
+    takes,
+)
+from .site.replay import write_replay
 
 SOURCES = FOLDER / "sources.json"  # for each picture the hash of what it showed when it was taken
 
@@ -57,10 +68,14 @@ def comparison(stage):
 
 RACE = [
     "tools/race/*.py",
-    "tools/sites/timings.py",
     "tools/sites/visitor.py",
     "tools/race/templates/race.*",
 ]
+
+
+ROOM = {"width": 1280, "height": 1000}  # pixels: all lanes, without scrolling
+SPEED = 2  # of the moving picture
+FRAME = 0.25  # seconds of the race that each of its frames stands for
 
 
 @takes({f"race_{name}.png": [*RACE, TIMELINE] for name in ["running", "over", "killed"]})
@@ -71,7 +86,7 @@ def race(stage):
     listener = listen(LOOPBACK, 0)
     port = listener.getsockname()[1]
     with listener, serve(listener, pages, races, LOOPBACK):
-        page = stage.open()
+        page = stage.open(ROOM)
         page.goto(f"http://{LOOPBACK}:{port}/")
         start_race(page)
         stage.save(page, "race_running.png", "#race")
@@ -90,6 +105,29 @@ def start_race(page):
     page.get_by_role("button", name="Sign up in all").click()
     expect(page.locator("[data-step='4'] .page-back").first).to_be_visible()
     page.wait_for_timeout(3000)
+
+
+@takes(
+    {"race.webp": [*RACE, STYLE, TIMELINE, "tools/race/templates/*", "notebooks/data/races.json"]}
+)
+def film(stage):
+    """Film the recorded race in which each step is killed, from its replay."""
+    page = stage.open(ROOM)
+    page.emulate_media(reduced_motion="reduce")  # opens at the end, and no bar glides
+    with TemporaryDirectory() as folder:
+        write_replay(Path(folder))
+        page.goto((Path(folder) / "index.html").as_uri())
+        page.get_by_label("Race").select_option("1")
+        page.add_style_tag(content="#race ~ * { visibility: hidden }")
+        top, race = (page.locator(name).bounding_box() for name in ["#status", "#race"])
+        clip = race | {"y": top["y"], "height": race["y"] + race["height"] - top["y"]}
+        count = round(page.evaluate("end()") / FRAME) + 1
+        frames = []
+        for number in range(count + 1):
+            page.evaluate("at => { position = Math.min(at, end()); show(); }", number * FRAME)
+            frames.append(page.screenshot(clip=clip))
+    page.close()
+    stage.keep_film(frames, [round(1000 * FRAME / SPEED)] * count + [4000], "race.webp")
 
 
 def take_all(console):

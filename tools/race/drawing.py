@@ -14,7 +14,6 @@ def drawing(lane, now=None):
         "state": lane.state,
         "doing": lane.doing,
         "problem": lane.problem,
-        "request_seconds": lane.request_seconds,
         "waited": None,
         "page_is_back": False,
         "whole": None,
@@ -110,5 +109,5 @@ def lost(lane):
     states = {"mail": lane.mail_state, "picture": lane.picture_state}
     lost = [name for name, state in states.items() if state == "lost"]
     if lost and "create profile" not in lane.sign_up.events:
-        lost = ["the user", *lost]
-    return ", ".join(lost)
+        return ", ".join(["user", *lost[:-1]]) + f" and {lost[-1]}"
+    return " and ".join(lost)

@@ -1,6 +1,6 @@
 """The stand-ins' pages: the inbox and the control."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from django.http import HttpResponse, JsonResponse
@@ -27,7 +27,7 @@ def inbox(request):
         return answer
     mails = list(request.served.inbox)
     shown = [
-        mail | {"time": datetime.fromtimestamp(mail["received_at"]).isoformat(" ", "seconds")}
+        mail | {"time": f"{datetime.fromtimestamp(mail['received_at'], UTC):%Y-%m-%d %H:%M:%S}"}
         for mail in reversed(mails[-MAX_MAILS_ON_PAGE:])
     ]
     context = {"mails": shown, "count": len(mails), "settings": request.served.settings}

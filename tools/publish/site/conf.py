@@ -44,8 +44,9 @@ html_show_search_summary = False  # the search would fetch pages, which a browse
 
 FOLDER_LINK = re.compile(r"\[([^\[\]]*)\]\(([^()#:\s]+/)\)")
 HEADING_LINK = re.compile(r"\]\(#([^)\s]+)\)")  # as JupyterLab writes it
-PICTURE_OF_THE_RACE = re.compile(r"screenshots/race\w*\.(\w+)$")
-STILL = {"png", "jpg", "svg"}
+PICTURE_OF_THE_RACE = re.compile(r"screenshots/race\w*\.png$")
+# A moving picture, of which the site shows the still: it has the replay.
+MOVING = re.compile(r'<picture>\s*<source .*srcset="(.+)">\s*<img alt="(.+?)" .*\s*</picture>')
 
 
 def change_source(app, name, source):
@@ -57,6 +58,7 @@ def change_source(app, name, source):
         return f"[{text}]({path}README.md)" if (folder / path / "README.md").exists() else text
 
     source[0] = FOLDER_LINK.sub(readme_of, source[0])
+    source[0] = MOVING.sub(r"![\2](\1)", source[0])
     source[0] = HEADING_LINK.sub(lambda link: f"](#{slug(link[1])})", source[0])
     if name == root_doc:
         first, heading, rest = source[0].partition("\n## ")
@@ -101,10 +103,10 @@ def change_pictures(app, doctree):
     for image in list(doctree.findall(nodes.image)):
         if "alt" not in image:
             image["alt"] = next(titles)
-        if kind := PICTURE_OF_THE_RACE.search(image["uri"]):
+        if PICTURE_OF_THE_RACE.search(image["uri"]):
             link = nodes.reference(refuri="../" * app.env.docname.count("/") + REPLAY)
             image.replace_self(link)
-            link += image if kind[1] in STILL else nodes.Text(f"Watch it: {image['alt']}")
+            link += image
 
 
 def plot_titles(path):

@@ -4,6 +4,7 @@ const SCALES = [2, 4, 6, 8, 10, 16, 20, 30, 40, 60, 80]; // seconds that the lan
 const $ = (selector, parent = document) => parent.querySelector(selector);
 const seconds = (number, digits = 2) => `${number.toFixed(digits)} s`;
 const slug = (event) => event.replaceAll(" ", "-");
+const capitalized = (text) => text[0].toUpperCase() + text.slice(1);
 
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
@@ -21,16 +22,16 @@ function draw(race) {
   const scale = SCALES.find((size) => whole <= size) ?? Math.ceil(whole);
   drawAxis(scale);
   for (const lane of race.lanes) drawLane(lane, scale);
-  drawLegend(race.lanes);
   drawTable(race.lanes);
   setText($("#status"), sentence(race));
 }
 
 function drawAxis(scale) {
   const axis = $(".axis");
-  if (axis.dataset.scale === String(scale)) return;
-  axis.dataset.scale = scale;
-  const tick = [0.5, 1, 2, 5, 10].find((size) => scale / size <= 8) ?? 20;
+  const most = Math.min(8, axis.clientWidth / 60); // or the labels would touch on a phone
+  const tick = [0.5, 1, 2, 5, 10].find((size) => scale / size <= most) ?? 20;
+  if (axis.dataset.scale === `${scale} by ${tick}`) return;
+  axis.dataset.scale = `${scale} by ${tick}`;
   $("#race").style.setProperty("--tick", `${(100 * tick) / scale}%`);
   axis.replaceChildren();
   for (let at = 0; at <= scale; at += tick) {
@@ -94,35 +95,25 @@ function drawKills(kills) {
 }
 
 function waitedWords(lane) {
-  if (lane.whole === null) return lane.state === "waiting" ? "waits for its turn" : "\u00a0";
-  if (lane.problem && !lane.page_is_back) return `waited ${seconds(lane.waited)} in vain`;
-  const ended = lane.state === "done" || (lane.state === "failed" && !lane.problem);
-  const soFar = ended ? "" : " so far";
-  if (!lane.page_is_back) return `waiting ${seconds(lane.waited)}${soFar}`;
-  return `waited ${seconds(lane.waited)} of ${seconds(lane.whole)}${soFar}`;
+  if (lane.whole === null) return lane.state === "waiting" ? "Waits for its turn" : "\u00a0";
+  const lost = lane.lost ? ` ${capitalized(lane.lost)} lost.` : "";
+  if (lane.page_is_back) return `Page back after ${seconds(lane.waited)}.${lost || allDone(lane)}`;
+  if (lane.problem) return `No page after ${seconds(lane.waited)}.${lost}`;
+  return `Waiting for the page: ${seconds(lane.waited)}`;
+}
+
+function allDone(lane) {
+  if (lane.state !== "done") return "";
+  return ` Done after ${seconds(Math.max(lane.waited, ...lane.bars.map((bar) => bar.begin + bar.seconds)))}.`;
 }
 
 function factsOf(lane) {
   const facts = [];
-  if (lane.lost) facts.push(`Lost: ${lane.lost}`);
-  if (lane.problem) facts.push(lane.problem[0].toUpperCase() + lane.problem.slice(1));
+  if (lane.problem) facts.push(capitalized(lane.problem));
   if (lane.whole === null && !lane.problem) facts.push(`Now: ${lane.doing}`);
   if (lane.picture !== "lost") facts.push(`Picture ${lane.picture}`);
   if (lane.mail !== "lost") facts.push(`Mail ${lane.mail}`);
-  if (lane.request_seconds !== null) facts.push(`Request as measured here: ${seconds(lane.request_seconds)}`);
-  return `${facts.join(". ")}.`;
-}
-
-function drawLegend(lanes) {
-  const events = new Set(lanes.flatMap((lane) => lane.bars.map((bar) => bar.event)));
-  const legend = $(".legend");
-  if (legend.children.length === events.size) return;
-  legend.replaceChildren();
-  for (const event of events) {
-    const item = element("li", "", event);
-    item.prepend(element("span", `swatch event-${slug(event)}`));
-    legend.append(item);
-  }
+  return facts.length ? `${facts.join(". ")}.` : "\u00a0";
 }
 
 function drawTable(lanes) {
@@ -140,21 +131,32 @@ function drawTable(lanes) {
 
 function sentence(race) {
   const back = race.lanes.filter((lane) => lane.page_is_back);
-  if (race.is_over) {
-    const inState = (state) => race.lanes.filter((lane) => lane.state === state && !lane.lost).map((lane) => lane.step).join(", ");
-    const losses = [...new Set(race.lanes.map((lane) => lane.lost).filter(Boolean))];
-    const lost = losses.map((loss) => {
-      const steps = race.lanes.filter((lane) => lane.lost === loss).map((lane) => lane.step);
-      return ` Lost in step ${steps.join(", ")}: ${loss}.`;
-    });
-    const waits = back.filter((lane) => lane.request_seconds !== null)
-      .map((lane) => `${seconds(lane.request_seconds)} for step ${lane.step}`);
-    return `Race ${race.number} is over. The visitor waited ${waits.join(", ") || "in vain"}.` +
-      lost.join("") +
-      (inState("failed") && ` Not everything worked in step ${inState("failed")}.`) +
-      (inState("retrying") && ` The mail is still being tried again in step ${inState("retrying")}.`);
+  if (!race.is_over) {
+    const order = race.together ? "all steps at the same moment" : "one step after another";
+    return `Race ${race.number} is running, ${order}. The page is ${back.length ? `back in ${steps(back)}` : "not back anywhere yet"}.`;
   }
-  const order = race.together ? "at the same moment" : "one after another";
-  const where = back.length ? `is back in step ${back.map((lane) => lane.step).join(", ")}` : "is not back anywhere yet";
-  return `Race ${race.number} runs, ${order}. The page ${where}.`;
+  const parts = [`Race ${race.number} is over.`];
+  const waits = back.map((lane) => lane.waited.toFixed(2));
+  parts.push(back.length ? `Page back after ${listed(waits)} s in ${steps(back)}.` : "No page came back.");
+  for (const lost of new Set(race.lanes.map((lane) => lane.lost).filter(Boolean))) {
+    parts.push(`${capitalized(steps(race.lanes.filter((lane) => lane.lost === lost)))} lost the ${lost}.`);
+  }
+  const left = (state) => race.lanes.filter((lane) => lane.state === state && !lane.lost);
+  if (left("failed").length) parts.push(`Not everything worked in ${steps(left("failed"))}.`);
+  if (left("retrying").length) parts.push(`The mail will be tried again in ${steps(left("retrying"))}.`);
+  return parts.join(" ");
 }
+
+function steps(lanes) {
+  const numbers = lanes.map((lane) => lane.step);
+  const [first, last] = [numbers[0], numbers.at(-1)];
+  if (numbers.length === 1) return `step ${first}`;
+  const isRange = numbers.length > 2 && last - first === numbers.length - 1;
+  return `steps ${isRange ? `${first} to ${last}` : listed(numbers)}`;
+}
+
+function listed(items) {
+  return items.length > 1 ? `${items.slice(0, -1).join(", ")} and ${items.at(-1)}` : String(items[0]);
+}
+
+drawAxis(SCALES[0]);

@@ -2,6 +2,7 @@
 const PAUSE = 150; // milliseconds between two states, as on the live page
 const form = $("#replay");
 const choices = form.elements;
+const PREDICTION = $("#status").textContent;
 let position = 0; // seconds since the race's start
 let playing = null;
 let lookedAt;
@@ -67,7 +68,7 @@ function rewind() {
   pause();
   position = matchMedia("(prefers-reduced-motion: reduce)").matches ? end() : 0;
   show();
-  if (!position) setText($("#status"), "Ready to start.");
+  if (!position) setText($("#status"), PREDICTION);
   nameButton();
 }
 
