@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tools.catalogue import ROOT, STEPS
-from tools.ports import free_port
-from tools.processes import running, wait_until
-from tools.sites import answers
-from tools.visitor import Visitor, make_picture
+from tools.sites.catalogue import ROOT, STEPS
+from tools.sites.ports import free_port
+from tools.sites.processes import running, wait_until
+from tools.sites.site import answers
+from tools.sites.visitor import Visitor, make_picture
 
 from .conftest import wait_for
 

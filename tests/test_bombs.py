@@ -61,12 +61,12 @@ def webp_of_metadata():
     return saved(gradient("RGB", (64, 64)), "WEBP", exif=b"Exif\0\0" + bytes(19_000_000))
 
 
-def cost(folder, content, *options):
+def cost(folder, content, way="step"):
     """Return CPU seconds and megabytes."""
     path = folder / "picture"
     path.write_bytes(content)
     result = subprocess.run(
-        [sys.executable, "-m", "tools.measure.picture_memory", str(path), *options],
+        [sys.executable, "-m", "tools.measure.picture_cost", way, str(path)],
         cwd=STEPS[0].folder,
         env=os.environ
         | {"DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": str(ROOT)}
@@ -105,7 +105,7 @@ def photo_seconds(tmp_path_factory, picture):
 def test_what_the_form_accepts_costs_no_more_than_promised(tmp_path, photo_seconds, process, make):
     content, (most_seconds, most_megabytes) = make(), LIMITS[process]
     assert len(content) < 20 * 1024 * 1024
-    check = cost(tmp_path, content, "--check")  # and so it is accepted
+    check = cost(tmp_path, content, "check")  # and so it is accepted
     seconds, megabytes = check if process == "web" else cost(tmp_path, content)
     assert megabytes < most_megabytes
     assert seconds / photo_seconds < most_seconds / PHOTO_SECONDS

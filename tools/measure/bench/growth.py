@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from statistics import median
 
 from ...sites.catalogue import BY_NUMBER
-from ...standins.standins import Standins
+from ..frame import standins
 from .measuring import p95, probe, ratio, rounded
 
 ROUNDS = 60
@@ -25,12 +25,12 @@ def measure(bench):
     names = [FEW, "1000 jobs"] if bench.is_quick else list(SIZES)
     rounds = bench.n(ROUNDS)
     with ExitStack() as stack:
-        standins = stack.enter_context(Standins(http_port=0, smtp_port=0))
+        started = stack.enter_context(standins())
         probes = {}
         for name in bench.track(names, "growth, making users and jobs"):
             settings = "tools.measure.bench.growth_settings"
             probes[name] = stack.enter_context(
-                probe("growth_probe", BY_NUMBER[5], standins, settings=settings)
+                probe("growth_probe", BY_NUMBER[5], started, settings=settings)
             )
             probes[name].ask("fill", *SIZES[name])
         asked = [(name, what) for name in names for what in QUESTIONS]
