@@ -117,10 +117,7 @@ def queue_figures(environment, folder, parts, size):
                     probed.ask("sign_up", jobs)
                     before = cpu(parts)
                 figures["jobs_a_second"][count] = jobs / probed.ask("work")
-                for part in parts:
-                    figures["cpu_of_a_job"][part.name] = (
-                        cpu_seconds(part.process) - before[part.name]
-                    ) / jobs
+                figures["cpu_of_a_job"] = share(parts, before, jobs)
     return figures
 
 
@@ -176,9 +173,7 @@ def pages(console, standins, size):
                     f"{visitors} visitors, {servers} web servers: {median(seconds):.3f} s, "
                     f"{count / whole:.1f} a second, {errors} errors"
                 )
-        found["cpu"] = {
-            part.name: (cpu_seconds(part.process) - before[part.name]) / total for part in parts
-        }
+        found["cpu"] = share(parts, before, total)
         seconds, errors, _ = crowd([web.url for web in cluster.webs], 128, 128)
         found["at_once"] = {"visitors": 128, "errors": errors, "longest": max(seconds)}
         found["bytes"] = bytes_a_sign_up(cluster, total + 128)
@@ -212,10 +207,14 @@ def crowd(urls, visitors, count):
     return [s for seconds, _ in results for s in seconds], sum(e for _, e in results), whole
 
 
-def cpu(parts, since=None, share=1):
-    """Return by name the processor seconds of parts, or a share of those since an earlier look."""
-    seconds = {part.name: cpu_seconds(part.process) for part in parts}
-    return {name: (each - (since or {}).get(name, 0)) / share for name, each in seconds.items()}
+def cpu(parts):
+    """Return by name the seconds of a processor that parts have used so far."""
+    return {part.name: cpu_seconds(part.process) for part in parts}
+
+
+def share(parts, before, count):
+    """Return by name what each of so many sign-ups or jobs took of a processor."""
+    return {name: (seconds - before[name]) / count for name, seconds in cpu(parts).items()}
 
 
 def bytes_a_sign_up(cluster, count):
