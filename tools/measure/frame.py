@@ -37,7 +37,7 @@ def run_command(name, measure, arguments=None):
     return 0
 
 
-def standins(**delays):
+def own_standins(**delays):
     """Return stand-ins on free ports, to be entered."""
     return Standins(http_port=0, smtp_port=0, **delays)
 

@@ -16,7 +16,7 @@ from ..sites.catalogue import STEPS
 from ..sites.machine import machine_and_versions
 from ..sites.processes import family, has_ended
 from ..sites.visitor import Visitor, make_picture
-from .frame import WORKERS, measured, run_command, standins, wait_for
+from .frame import WORKERS, measured, own_standins, run_command, wait_for
 
 SIDE_BY_SIDE = 4  # runs; most of a run is waiting
 PICTURE_SIZE = (400, 300)  # pixels
@@ -93,8 +93,8 @@ def measure(step, way, count, turn=None, stopping=None):
     quick = {"SIMULATED_RESIZE_SECONDS": "0", "OUTBOX_LEASE_SECONDS": str(SECOND_LEASE_SECONDS)}
     with (
         ThreadPoolExecutor(count) as threads,
-        standins(joke_delay=SLOW_SECONDS, mail_delay=MAIL_SECONDS) as started,
-        measured(step, started, workers=WORKERS, **slow) as measured_site,
+        own_standins(joke_delay=SLOW_SECONDS, mail_delay=MAIL_SECONDS) as standins,
+        measured(step, standins, workers=WORKERS, **slow) as measured_site,
     ):
         site = measured_site.site
         busy = WORKERS if step.has_consumer else 1  # pieces of work at once, at least
@@ -118,7 +118,7 @@ def measure(step, way, count, turn=None, stopping=None):
             for process in processes:
                 process.send_signal(getattr(signal, WAYS[way]))
         wait_for(all_have_ended, f"{step.label}: the servers did not end")
-        started.control(joke_delay=0, mail_delay=0)
+        standins.control(joke_delay=0, mail_delay=0)
         for process in processes:
             process.wait()
         site.environment |= quick
@@ -128,7 +128,7 @@ def measure(step, way, count, turn=None, stopping=None):
         patience = SETTLED_SECONDS + (1.5 * FIRST_LEASE_SECONDS if step.has_outbox else 0)
         wait_until_settled(lambda: counts(site.var_dir), patience, stopping)
         site.stop()
-        recipients = [mail["to"][0] for mail in started.inbox]
+        recipients = [mail["to"][0] for mail in standins.inbox]
         return {
             "mails_lost": count - len(set(recipients)),
             "mails_sent_twice": len(recipients) - len(set(recipients)),

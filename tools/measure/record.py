@@ -14,7 +14,7 @@ from rich.progress import track
 
 from ..sites.machine import machine_and_versions
 from ..sites.visitor import PICTURE_SIZE, SignUpRefused, make_picture
-from .frame import SEED, WORKERS, finished, measured, run_command, standins, to_keep, write
+from .frame import SEED, WORKERS, finished, measured, own_standins, run_command, to_keep, write
 from .runs import bursts, hashes, kills, one_at_a_time, web
 from .runs_of_pictures import pictures
 from .runs_of_races import races
@@ -39,22 +39,22 @@ def main(arguments=None):
 
 def record(options, console):
     """Make the runs, and write their files when all of them are over."""
-    with standins() as started:
+    with own_standins() as standins:
         if options.what == "cluster":
             from .cluster.runs import cluster  # whose packages only this needs
 
-            files = {"cluster.json": cluster(options, console, started)}
+            files = {"cluster.json": cluster(options, console, standins)}
         else:
-            files = record_runs(options, console, started)
+            files = record_runs(options, console, standins)
     write(files, options.into)
     console.print(f"Written: {', '.join(files)}", soft_wrap=True)
 
 
-def record_runs(options, console, started):
+def record_runs(options, console, standins):
     """Return the texts of the runs' files and of recorded.json, by name."""
     about = {"seed": SEED} | machine_and_versions()
     kept = to_keep(options.into / RECORDED, about, "runs") if options.only else {}
-    recording = Recording(console, started)
+    recording = Recording(console, standins)
     for name in options.only or RUNS:
         RUNS[name](recording, options)
     about["runs"] = kept | recording.runs

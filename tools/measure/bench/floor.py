@@ -11,7 +11,7 @@ from ...sites.processes import StartError
 from ...sites.production import ProductionSite
 from ...sites.site import running_site
 from ...sites.visitor import PICTURE_SIZE, make_picture
-from ..frame import Measured, standins
+from ..frame import Measured, own_standins
 from .client import send_at_once, sign_up_requests
 from .measuring import p95, ratio, rounded
 
@@ -58,9 +58,9 @@ def measure(bench):
     rounds = bench.n(ROUNDS)
     with ExitStack() as stack:
         enter = stack.enter_context
-        slow = enter(standins(joke_delay=JOKE_DELAY, mail_delay=MAIL_DELAY))
+        slow = enter(own_standins(joke_delay=JOKE_DELAY, mail_delay=MAIL_DELAY))
         # A worker waits for these while no visitor does, and the next turn waits for the worker.
-        quick = enter(standins(joke_delay=0, mail_delay=0))
+        quick = enter(own_standins(joke_delay=0, mail_delay=0))
         folder = Path(enter(TemporaryDirectory(ignore_cleanup_errors=True)))
         lanes = {BARE: Lane(enter(bare_site(quick, folder / "bare" / "var")))}
         for step in STEPS:

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from statistics import median
 
 from ...sites.catalogue import BY_NUMBER
-from ..frame import standins
+from ..frame import own_standins
 from .measuring import p95, probe, ratio, rounded
 
 ROUNDS = 60
@@ -25,12 +25,12 @@ def measure(bench):
     names = [FEW, "1000 jobs"] if bench.is_quick else list(SIZES)
     rounds = bench.n(ROUNDS)
     with ExitStack() as stack:
-        started = stack.enter_context(standins())
+        standins = stack.enter_context(own_standins())
         probes = {}
         for name in bench.track(names, "growth, making users and jobs"):
             settings = "tools.measure.bench.growth_settings"
             probes[name] = stack.enter_context(
-                probe("growth_probe", BY_NUMBER[5], started, settings=settings)
+                probe("growth_probe", BY_NUMBER[5], standins, settings=settings)
             )
             probes[name].ask("fill", *SIZES[name])
         asked = [(name, what) for name in names for what in QUESTIONS]

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from ...sites.catalogue import STEPS
 from ...sites.manage import step_environment
 from ...sites.production import production_variables
-from ..frame import standins
+from ..frame import own_standins
 from ..pictures import picture, thumbnail_cost
 from .measuring import DIGITS, ratio
 
@@ -24,14 +24,14 @@ def measure(bench):
     kinds = [(kind, size) for kind, sizes in SIZES.items() for size in sizes if size <= most]
     rounds = bench.n(ROUNDS)
     with (
-        standins() as started,
+        own_standins() as standins,
         TemporaryDirectory(ignore_cleanup_errors=True) as folder,
     ):
         paths = {}
         for kind, size in bench.track(kinds, "pictures, making them"):
             paths[kind, size] = Path(folder, f"{size}.{kind}")
             paths[kind, size].write_bytes(picture(kind, size, **SOON_MADE[kind]))
-        environment = step_environment(STEPS[0], started, folder, **production_variables())
+        environment = step_environment(STEPS[0], standins, folder, **production_variables())
         found = {f"{kind}, {size} megapixels": {w: [] for w in WAYS} for kind, size in kinds}
         lanes = [(kind, size, way) for kind, size in kinds for way in WAYS]
         for _, (kind, size, way) in bench.turns(lanes, rounds, "pictures"):

@@ -13,7 +13,7 @@ from ...sites.processes import kill
 from ...sites.production import production_variables
 from ...sites.site import Site
 from ...sites.visitor import PICTURE_SIZE, make_picture
-from ..frame import Measured, standins
+from ..frame import Measured, own_standins
 from ..probe import Probe
 from .measuring import POLL, idle_cpu, p95, ratio, rounded
 
@@ -62,7 +62,7 @@ def worker(step, standins, settings=SETTINGS, **variables):
 def measure(bench):
     """Measure all four: idle, draining, with and without priorities, killed."""
     with (
-        standins(joke_delay=DELAY, mail_delay=DELAY) as started,
+        own_standins(joke_delay=DELAY, mail_delay=DELAY) as standins,
         TemporaryDirectory() as folder,
     ):
         picture = Path(folder, "picture.jpg")
@@ -78,10 +78,10 @@ def measure(bench):
                 "lease_seconds": LEASE,
                 "interrupted_work_seconds": WORK_SECONDS,
             },
-            "idle": idle(bench, started),
-            "drain": drain(bench, started, picture),
-            "last_mail": priorities(bench, started, picture),
-            "killed": killed(bench, started, picture),
+            "idle": idle(bench, standins),
+            "drain": drain(bench, standins, picture),
+            "last_mail": priorities(bench, standins, picture),
+            "killed": killed(bench, standins, picture),
         }
 
 
