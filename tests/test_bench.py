@@ -2,24 +2,22 @@
 
 import json
 import sqlite3
-import subprocess
 from contextlib import closing
 from io import StringIO
 
-import pytest
 from rich.console import Console
 
 from tools.arguments import parse
 from tools.measure.bench import __main__ as bench
 from tools.measure.bench import floor, growth, load, queues
 from tools.measure.bench.client import send_at_once, sign_up_requests
-from tools.measure.bench.measuring import SEED, Bench, p95, ratio
-from tools.sites.catalogue import ROOT
+from tools.measure.bench.measuring import Bench, p95, ratio
+from tools.measure.frame import SEED
 from tools.sites.machine import machine_and_versions
 from tools.sites.processes import kill
 from tools.sites.visitor import make_picture
 
-from .test_commands import LIMIT, command
+from .test_commands import LIMIT
 
 
 def test_part_is_measured_and_others_of_the_same_machine_are_kept(tmp_path):
@@ -37,28 +35,6 @@ def test_part_is_measured_and_others_of_the_same_machine_are_kept(tmp_path):
     assert set(seconds) == {growth.FEW, "1000 jobs"}
     assert all(each > 0 for found in seconds.values() for [each] in found.values())
     assert "repair, 1000 jobs" in shown.file.getvalue()
-
-
-def test_parts_of_another_machine_are_not_mixed(tmp_path):
-    path = tmp_path / "record.json"
-    path.write_text(json.dumps({"machine": "another", "parts": {}}), encoding="utf-8")
-    before = path.read_bytes()
-    result = subprocess.run(
-        command("bench", "growth", "--quick", f"--json={path}"),
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=LIMIT,
-    )
-    assert result.returncode == 1
-    assert "of another machine" in result.stdout
-    assert path.read_bytes() == before
-
-
-def test_part_that_is_not_there_is_said_in_one_line(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        parse("bench", ["flor"])
-    assert "there is no part 'flor'" in capsys.readouterr().err
 
 
 def test_bare_sign_up_saves_user_and_profile_and_does_nothing_else(standins, tmp_path):
@@ -100,8 +76,7 @@ def test_lines_that_a_queue_takes_are_those_of_its_code(tmp_path):
 
 def test_killed_worker_of_a_queue_leaves_what_it_did_unfinished(tmp_path):
     [queue] = [queue for queue in queues.QUEUES if queue.name == "Huey, SQLite"]
-    lane = queues.Lane(queue, tmp_path / "lane", {})
-    try:
+    with queues.Lane(queue, tmp_path / "lane", {}) as lane:
         idle, [[at, seconds]] = lane.queue_tasks(1)
         assert seconds > 0
         lane.start()
@@ -114,5 +89,3 @@ def test_killed_worker_of_a_queue_leaves_what_it_did_unfinished(tmp_path):
         lane.start()
         lane.wait(later)
         assert lane.at_work() == set(slow)
-    finally:
-        lane.close()

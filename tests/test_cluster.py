@@ -19,10 +19,11 @@ import pytest
 import requests
 
 from tools.arguments import parse
-from tools.cluster.network import cables
-from tools.cluster.parts import BUCKET, Consumer, SkewedConsumer, Web, store_client
+from tools.cluster.parts import BUCKET, Consumer, Web, store_client
 from tools.cluster.second_terminal import notes, signal_part, stop_cluster
 from tools.commands import COMMANDS, locks_of
+from tools.measure.cluster.network import cables
+from tools.measure.cluster.skewed import SkewedConsumer
 from tools.sites.catalogue import ROOT, STEPS
 from tools.sites.manage import manage
 from tools.sites.ports import reserved_ports
@@ -41,7 +42,7 @@ import psycopg  # noqa: E402
 import waitress.adjustments  # noqa: E402
 import yaml  # noqa: E402
 
-from tools.cluster.measure import crowd  # noqa: E402
+from tools.measure.cluster.runs import crowd  # noqa: E402
 
 from .conftest import wait_for  # noqa: E402
 

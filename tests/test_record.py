@@ -2,39 +2,27 @@
 
 import json
 import os
-import signal
-import socket
 import subprocess
 from datetime import date
+from functools import partial
 from itertools import groupby
 from math import inf
 
-import psutil
 import pytest
 from rich.console import Console
-from timing.sign_up import SignUp
+from timing.sign_up import SLOW_WORK, SignUp
 
 import tools.measure.record
-from tools.measure.recording import Recording
-from tools.measure.runs import SEED
-from tools.measure.runs_of_pictures import PICTURES
+from tools.arguments import parse
+from tools.measure.frame import SEED
 from tools.race.drawing import drawing
 from tools.race.recorded import RecordedLane
 from tools.sites.catalogue import ROOT, STEPS
 from tools.sites.machine import machine_and_versions
-from tools.sites.ports import reserved_ports
 from tools.sites.processes import StartError
 from tools.sites.visitor import SignUpRefused
-from tools.standins.standins import Standins
 
-from .conftest import wait_for
-from .test_commands import (
-    LIMIT,
-    command,
-    posix_only,
-    runs_a_server,
-    says_that_the_port_is_taken,
-)
+from .test_commands import LIMIT, command
 
 # The steps of each run.
 RUNS = {
@@ -55,16 +43,14 @@ RUNS = {
 }
 KILLS = {"kill_step4": ["step4_huey"], "kill_step5": ["step5_outbox"]}
 QUICK = ["--resize-seconds=0.2", "--megapixels=3"]
-SIZES = [size for size in PICTURES if size[1] <= 3]
 PRINTED = "printed.txt"  # beside the data: what the recording printed
 CLOCKS_DIFFER = 0.5  # seconds at most between the site's and the client's: upload and network
-by_run = pytest.mark.parametrize("name", RUNS)
 
 
-def record(folder, *options):
+def record(folder):
     """Return the finished command, which wrote to the folder or did not."""
     return subprocess.run(
-        command("record", f"--into={folder}", "--signups=1", *QUICK, *options),
+        command("record", f"--into={folder}", "--signups=1", *QUICK),
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
@@ -73,12 +59,15 @@ def record(folder, *options):
     )
 
 
+def record_in_process(*arguments):
+    tools.measure.record.record(parse("record", arguments), Console(quiet=True))
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     """The data of a recording, and what it printed."""
     folder = tmp_path_factory.mktemp("data")
-    with reserved_ports() as base_port:
-        result = record(folder, f"--base-port={base_port}")
+    result = record(folder)
     assert result.returncode == 0, result.stdout + result.stderr
     (folder.parent / PRINTED).write_text(result.stdout, encoding="utf-8")
     return folder
@@ -106,7 +95,7 @@ def test_all_files_are_there_and_nothing_else(recording):
     }
 
 
-@by_run
+@pytest.mark.parametrize("name", RUNS)
 def test_run_has_all_work_of_its_sign_ups(recording, name):
     records = rows(recording, name)
     assert all(record["end"] and not record["error"] for record in records)
@@ -134,14 +123,9 @@ def test_recorded_json_says_how_and_on_what_each_run_was_made(recording):
         assert settings.get("busy_clients", 0) > 1 or "busy" not in name
     workers = [runs[f"burst_step4_{n}"]["settings"]["workers"] for n in [1, 2, 4]]
     assert workers == [1, 2, 4]
+    one = [r for r in rows(recording, "burst_step4_1") if r["event"] in SLOW_WORK]
+    assert len({record["threadName"] for record in one}) == 1
     assert len({tuple(runs[n]["settings"]["arrivals"]) for n in runs if "burst" in n}) == 1
-
-
-@pytest.mark.parametrize("workers", [1, 2, 4])
-def test_consumer_has_as_many_workers_as_recorded(recording, workers):
-    records = rows(recording, f"burst_step4_{workers}")
-    threads = {r["threadName"] for r in records if r["event"] in ["resize picture", "send mail"]}
-    assert 1 <= len(threads) <= workers
 
 
 @pytest.mark.parametrize("name", KILLS)
@@ -202,10 +186,7 @@ def test_only_keeps_the_other_runs(tmp_path, monkeypatch):
         recording.keep_rows("made anew", [], STEPS, options.signups, {})
 
     monkeypatch.setitem(tools.measure.record.RUNS, "hashes", run)
-    options = tools.measure.record.parse(
-        "record", [f"--into={tmp_path}", "--signups=1", "--only", "hashes"]
-    )
-    tools.measure.record.record(options, Console(quiet=True))
+    record_in_process(f"--into={tmp_path}", "--signups=1", "--only", "hashes")
     new = recorded(tmp_path)
     runs = new.pop("runs")
     assert new == about
@@ -217,48 +198,28 @@ def test_only_refuses_to_mix_machines(tmp_path):
     path = tmp_path / "recorded.json"
     other = {"seed": SEED, "runs": {}} | machine_and_versions() | {"machine": "another"}
     path.write_text(json.dumps(other), encoding="utf-8")
-    options = tools.measure.record.parse("record", [f"--into={tmp_path}", "--only", "web"])
     with pytest.raises(StartError, match="of another machine"):
-        tools.measure.record.record(options, Console(quiet=True))
+        record_in_process(f"--into={tmp_path}", "--only", "web")
     assert json.loads(path.read_text(encoding="utf-8")) == other
 
 
-def test_failure_leaves_the_old_data(tmp_path):
-    (tmp_path / "recorded.json").write_text("old", encoding="utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        result = record(tmp_path, f"--base-port={port - 10}")
-    assert result.returncode == 1
-    assert says_that_the_port_is_taken(result.stdout, port)
-    assert "Traceback" not in result.stdout + result.stderr
-    [left] = tmp_path.iterdir()
-    assert left.read_text(encoding="utf-8") == "old"
-
-
-@posix_only
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
-def test_stopping_leaves_the_old_data_and_no_process(tmp_path, number):
-    old = {"seed": SEED, "runs": {}} | machine_and_versions()
-    (tmp_path / "recorded.json").write_text(json.dumps(old), encoding="utf-8")
-    arguments = command("record", f"--into={tmp_path}", "--only", "web")
-    with psutil.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
-        wait_for(lambda: runs_a_server(run), LIMIT, pause=0.3)
-        family = run.children(recursive=True)
-        run.send_signal(number)
-        _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
-        assert alive == []
-        assert run.returncode == 128 + number
-    [left] = tmp_path.iterdir()
-    assert json.loads(left.read_text(encoding="utf-8")) == old
-
-
-def test_run_with_failed_or_missing_work_is_refused():
+def test_run_with_failed_or_missing_work_leaves_the_old_data(tmp_path, monkeypatch):
+    about = {"seed": SEED} | machine_and_versions()
+    old = json.dumps(about | {"runs": {}})
+    (tmp_path / "recorded.json").write_text(old, encoding="utf-8")
     events = ["sign-up", "resize picture", "send mail"]
-    whole = [{"event": event, "start": 1, "elapsed": 1, "error": ""} for event in events]
+    whole = [{"event": e, "start": 1, "end": 2, "elapsed": 1, "error": ""} for e in events]
     failed = [*whole[:2], whole[2] | {"error": "SMTPDataError()"}]
-    with Standins(http_port=0, smtp_port=0) as standins:
-        recording = Recording(Console(quiet=True), standins)
-        for records in [failed, whole[:2]]:
-            with pytest.raises(SignUpRefused):
-                recording.keep("one_at_a_time", STEPS, records, {})
-    assert recording.files == recording.runs == {}
+    unfinished = [*whole[:2], whole[2] | {"end": None}]
+    for records in [failed, whole[:2], unfinished]:
+        run = partial(keep, records)
+        monkeypatch.setitem(tools.measure.record.RUNS, "hashes", run)
+        with pytest.raises(SignUpRefused):
+            record_in_process(f"--into={tmp_path}", "--only", "hashes")
+    [left] = tmp_path.iterdir()
+    assert left.read_text(encoding="utf-8") == old
+
+
+def keep(records, recording, options):
+    recording.keep_rows("good", [], STEPS, 1, {})
+    recording.keep("one_at_a_time", STEPS, records, {})

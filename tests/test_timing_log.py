@@ -57,7 +57,6 @@ def log(timing_log, folder):
     return timing_log.load("run")
 
 
-@pytest.fixture
 def test_record_says_when_and_where_the_work_ran(log):
     found = {row.event: (row.began, row.ended, row.lane) for row in log.itertuples()}
     assert found["hash password"] == (0.125, 0.5, "request")

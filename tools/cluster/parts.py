@@ -13,7 +13,7 @@ from threading import RLock
 import psutil
 
 from ..sites.addresses import LOOPBACK
-from ..sites.catalogue import ROOT, STEPS
+from ..sites.catalogue import STEPS
 from ..sites.manage import manage
 from ..sites.ports import free_port
 from ..sites.processes import (
@@ -270,19 +270,3 @@ class Consumer(Process):
 
     def answers(self, said_before):
         return "consumer started" in self.words()[said_before:]
-
-
-class SkewedConsumer(Consumer):
-    """A consumer with periodic tasks whose clock is so many seconds ahead (Debian's faketime)."""
-
-    def __init__(self, *args, seconds, **options):
-        super().__init__(*args, **options, is_first=True)
-        self.environment |= {
-            "DJANGO_SETTINGS_MODULE": "tools.cluster.skewed_settings",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # or no thread's wait would end
-            "PYTHONPATH": str(ROOT),
-        }
-        self.offset = f"{seconds:+}s"
-
-    def command(self):
-        return ["faketime", "-m", "-f", self.offset, *super().command()]

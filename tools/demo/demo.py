@@ -23,7 +23,7 @@ from ..sites.site import running_sites
 from ..sites.visitor import PASSWORD, SignUpRefused, make_picture
 from ..sites.web import TOKEN, serve
 from ..standins.standins import start_standins
-from .figures import summary, table, write_json
+from .figures import show, to_json
 
 # Two a step, six a race, and none of them ever waits for another.
 THREADS = 2 * len(STEPS) + 6 * MOST
@@ -53,27 +53,20 @@ def demo(options, console):
         logs = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
         for var_dir in var_dirs(options).values():
             stack.enter_context(sole_owner(var_dir))
-        sites = stack.enter_context(demo_sites(options, standins, logs))
+        ports = {"host": options.host, "base_port": options.base_port}
+        sites = stack.enter_context(demo_sites(standins, var_dirs(options), logs=logs, **ports))
         stopping = Event()
         if not options.once:
             races = Races(sites, standins, threads, stopping, options.open_races)
             stack.enter_context(serve(listener, pages, races, options.host))
         stack.callback(stopping.set)  # first of all, so that no thread waits for stopped servers
         lanes = sign_up_everywhere(options.signups, sites, threads, stopping, console)
-        results = {step.name: summary(lanes[step], standins.inbox) for step in STEPS}
-        total = len(STEPS) * options.signups
-        mails, thumbnails = (
-            sum(result[what] for result in results.values())
-            for what in ["mails_delivered", "thumbnails"]
-        )
-        console.print(table(results))
-        console.print(f"{mails} of {total} mails delivered with a joke.")
-        console.print(f"{thumbnails} of {total} thumbnails made.")
+        results, is_complete = show(lanes, standins.inbox, console)
         if options.json:
-            write_json(options.json, results)
+            options.json.write_text(to_json(results), encoding="utf-8")
         if not options.once:
             stay_up(options, sites, standins, lanes, console)
-    return 0 if mails == thumbnails == total else 1
+    return 0 if is_complete else 1
 
 
 def var_dirs(options):
@@ -82,24 +75,21 @@ def var_dirs(options):
     return {step: below / step.name if below else step.folder / "var" for step in STEPS}
 
 
-def demo_sites(options, standins, logs):
-    """Return the sites of all steps, to be entered."""
+def demo_sites(standins, var_dirs, resize_seconds=None, **options):
+    """Return the sites of all steps, to be entered; a resize takes as long as the caller set it."""
+    if resize_seconds is None:
+        resize_seconds = float(os.environ.get("SIMULATED_RESIZE_SECONDS", 5))
+    # A lease that is short enough to watch, and longer than the longest piece of work.
+    lease = os.environ.get("OUTBOX_LEASE_SECONDS") or max(10, math.ceil(resize_seconds) + 3)
     return running_sites(
         standins,
-        var_dirs(options),
-        host=options.host,
-        base_port=options.base_port,
-        logs=logs,
-        OUTBOX_LEASE_SECONDS=lease_seconds(),
+        var_dirs,
+        SIMULATED_RESIZE_SECONDS=resize_seconds,
+        OUTBOX_LEASE_SECONDS=lease,
         SILENCE_SECONDS=3,
         CONVERSATION_SECONDS=4,  # with the joke API, and then with the mail server
+        **options,
     )
-
-
-def lease_seconds():
-    """Return a lease that is short enough to watch, and longer than the longest piece of work."""
-    resize = float(os.environ.get("SIMULATED_RESIZE_SECONDS", 5))
-    return os.environ.get("OUTBOX_LEASE_SECONDS") or max(10, math.ceil(resize) + 3)
 
 
 def sign_up_everywhere(count, sites, threads, stopping, console):

@@ -10,6 +10,20 @@ from ..sites.machine import machine_and_versions
 from ..standins.state import JOKES
 
 
+def show(lanes, inbox, console):
+    """Print the figures of each step's lanes; return them, and whether nothing is missing."""
+    results = {step.name: summary(lanes[step], inbox) for step in lanes}
+    total = sum(len(of_step) for of_step in lanes.values())
+    mails, thumbnails = (
+        sum(result[what] for result in results.values())
+        for what in ["mails_delivered", "thumbnails"]
+    )
+    console.print(table(results))
+    console.print(f"{mails} of {total} mails delivered with a joke.")
+    console.print(f"{thumbnails} of {total} thumbnails made.")
+    return results, mails == thumbnails == total
+
+
 def summary(lanes, inbox):
     """Return a step's figures: seconds, and how many got a mail with a joke and a thumbnail.
 
@@ -53,7 +67,6 @@ def table(results):
     return table
 
 
-def write_json(path, results):
-    """Write the figures, and what they were measured on, as one JSON object."""
-    record = {"steps": results} | machine_and_versions()
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+def to_json(results):
+    """Return the figures, and what they were measured on, as one JSON object."""
+    return json.dumps({"steps": results} | machine_and_versions(), indent=2) + "\n"

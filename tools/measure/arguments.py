@@ -2,7 +2,7 @@
 
 from argparse import ArgumentTypeError
 
-from ..arguments import add_base_port, add_json, new_file, positive
+from ..arguments import add_json, new_file, positive
 from ..sites.catalogue import ROOT, started_in
 
 # Part: the minutes that it takes, and what it measures.
@@ -52,7 +52,6 @@ def record(parser):
     parser.add_argument(
         "--megapixels", type=positive, default=48, metavar="N", help="of the largest picture (48)"
     )
-    add_base_port(parser, "the demo's")
     parser.add_argument(
         "--into", type=started_in, default=ROOT / "notebooks" / "data", metavar="DIR"
     )

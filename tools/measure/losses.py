@@ -7,31 +7,23 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event, Lock
 
 import requests
-from rich.console import Console
 from rich.progress import track
-from timing.sign_up import under_way
 
-from ..arguments import parse
 from ..sites.catalogue import STEPS
 from ..sites.machine import machine_and_versions
-from ..sites.processes import StartError, family, has_ended, stop_in_order
-from ..sites.site import running_site
+from ..sites.processes import family, has_ended
 from ..sites.visitor import Visitor, make_picture
-from ..standins.standins import Standins
+from .frame import WORKERS, measured, own_standins, run_command, wait_for
 
 SIDE_BY_SIDE = 4  # runs; most of a run is waiting
-WORKERS = 2  # as in the settings of steps 4 and 5
 PICTURE_SIZE = (400, 300)  # pixels
 SLOW_SECONDS = 4  # for the joke and for the resize, so that none ends before all users are saved
 MAIL_SECONDS = 0.3
 FIRST_LEASE_SECONDS = 8  # longer than a joke and its mail
 SECOND_LEASE_SECONDS = 2  # nothing is slow any more
-LIMIT = 300  # seconds until work has begun, and until all processes have ended
 SETTLED_SECONDS = 4  # without change
 # What a person calls it, and the signal.
 WAYS = {"Ctrl-C": "SIGINT", "SIGTERM": "SIGTERM", "SIGKILL": "SIGKILL"}
@@ -43,19 +35,15 @@ class Stopped(Exception):
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    options = parse("losses", arguments)
-    stop_in_order()
-    console = Console(highlight=False)
-    try:
-        lost = measure_all(options, console)
-    except StartError as error:
-        console.print(f"[red]{error}[/red]")
-        return 1
+    return run_command("losses", losses, arguments)
+
+
+def losses(options, console):
+    """Measure all steps, and write the record if the options ask for it."""
+    record = {"signups": options.signups, "runs": options.runs, "settings": settings()}
+    record |= {"lost": measure_all(options, console)} | machine_and_versions()
     if options.json:
-        record = {"signups": options.signups, "runs": options.runs, "settings": settings()}
-        record |= {"lost": lost} | machine_and_versions()
         options.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return 0
 
 
 def settings():
@@ -100,51 +88,51 @@ def measure(step, way, count, turn=None, stopping=None):
     `stopping` is set.
     """
     turn, stopping = turn or Lock(), stopping or Event()
-    options, picture = {"workers": WORKERS}, make_picture(PICTURE_SIZE)
+    picture = make_picture(PICTURE_SIZE)
     slow = {"SIMULATED_RESIZE_SECONDS": SLOW_SECONDS, "OUTBOX_LEASE_SECONDS": FIRST_LEASE_SECONDS}
     quick = {"SIMULATED_RESIZE_SECONDS": "0", "OUTBOX_LEASE_SECONDS": str(SECOND_LEASE_SECONDS)}
-    delays = {"joke_delay": SLOW_SECONDS, "mail_delay": MAIL_SECONDS}
     with (
-        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         ThreadPoolExecutor(count) as threads,
-        Standins(http_port=0, smtp_port=0, **delays) as standins,
+        own_standins(joke_delay=SLOW_SECONDS, mail_delay=MAIL_SECONDS) as standins,
+        measured(step, standins, workers=WORKERS, **slow) as measured_site,
     ):
-        var_dir = Path(folder, "var")
-        with running_site(step, standins, var_dir, **options, **slow) as site:
-            log, records = site.timing_log(), []
-            busy = WORKERS if step.has_consumer else 1  # pieces of work at once, at least
+        site = measured_site.site
+        busy = WORKERS if step.has_consumer else 1  # pieces of work at once, at least
 
-            def work_has_begun():
-                records.extend(log.new_records(with_begun=True))
-                pages = sum(bool(r["end"]) for r in records if r["event"] == "sign-up")
-                all_are_in = pages == count if step.has_consumer else True  # and so in the queue
-                return all_are_in and is_saved() and len(under_way(records)) >= busy
+        def work_has_begun():
+            check(stopping)
+            pages = len(measured_site.ended("sign-up"))
+            all_are_in = pages == count if step.has_consumer else True  # and so in the queue
+            is_saved = counts(site.var_dir)["users"] == count
+            return all_are_in and is_saved and len(measured_site.under_way) >= busy
 
-            def is_saved():
-                return counts(var_dir)["users"] == count
+        def all_have_ended():
+            check(stopping)
+            return all(map(has_ended, processes))
 
-            processes = [*family(site.server), *(family(site.consumer) if site.consumer else [])]
-            with turn:
-                for number in range(count):
-                    threads.submit(sign_up, site.url, f"ada-{number}", picture)
-                wait_for(work_has_begun, "No work began", stopping)
-                for process in processes:
-                    process.send_signal(getattr(signal, WAYS[way]))
-            wait_for(lambda: all(map(has_ended, processes)), "The servers did not end", stopping)
-            standins.control(joke_delay=0, mail_delay=0)
+        processes = [*family(site.server), *(family(site.consumer) if site.consumer else [])]
+        with turn:
+            for number in range(count):
+                threads.submit(sign_up, site.url, f"ada-{number}", picture)
+            measured_site.wait_until(work_has_begun)
             for process in processes:
-                process.wait()
-            site.environment |= quick
-            site.start_server()
-            if step.has_consumer:
-                site.start_consumer()
-            patience = SETTLED_SECONDS + (1.5 * FIRST_LEASE_SECONDS if step.has_outbox else 0)
-            wait_until_settled(lambda: counts(var_dir), patience, stopping)
+                process.send_signal(getattr(signal, WAYS[way]))
+        wait_for(all_have_ended, f"{step.label}: the servers did not end")
+        standins.control(joke_delay=0, mail_delay=0)
+        for process in processes:
+            process.wait()
+        site.environment |= quick
+        site.start_server()
+        if step.has_consumer:
+            site.start_consumer()
+        patience = SETTLED_SECONDS + (1.5 * FIRST_LEASE_SECONDS if step.has_outbox else 0)
+        wait_until_settled(lambda: counts(site.var_dir), patience, stopping)
+        site.stop()
         recipients = [mail["to"][0] for mail in standins.inbox]
         return {
             "mails_lost": count - len(set(recipients)),
             "mails_sent_twice": len(recipients) - len(set(recipients)),
-            "thumbnails_lost": count - counts(var_dir)["thumbnails"],
+            "thumbnails_lost": count - counts(site.var_dir)["thumbnails"],
         }
 
 
@@ -165,21 +153,17 @@ def counts(var_dir):
         return dict(database.execute(query).fetchone())
 
 
-def wait_for(condition, problem, stopping):
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        if stopping.wait(0.05):
-            raise Stopped
-        if time.monotonic() > deadline:
-            raise StartError(f"{problem} in {LIMIT} s.")
+def check(stopping):
+    if stopping.is_set():
+        raise Stopped
 
 
 def wait_until_settled(look, seconds, stopping):
     """Return when all is done, or nothing has changed for so many seconds."""
     seen, since = look(), time.monotonic()
     while len(set(seen.values())) > 1 and time.monotonic() - since < seconds:
-        if stopping.wait(0.2):
-            raise Stopped
+        check(stopping)
+        time.sleep(0.2)
         if (now := look()) != seen:
             seen, since = now, time.monotonic()
 

@@ -6,17 +6,16 @@ temporary files. The machine should do nothing else meanwhile.
 
 import json
 import sys
+from contextlib import contextmanager
+from datetime import date
+from statistics import median
 
-import requests
-from rich.console import Console
+from rich.progress import track
 
-from ..arguments import parse
 from ..sites.machine import machine_and_versions
-from ..sites.processes import StartError, stop_in_order
-from ..sites.visitor import SignUpRefused
-from ..standins.standins import Standins
-from .recording import RECORDED, Recording, runs_to_keep, write
-from .runs import SEED, bursts, hashes, kills, one_at_a_time, web
+from ..sites.visitor import PICTURE_SIZE, SignUpRefused, make_picture
+from .frame import SEED, WORKERS, finished, measured, own_standins, run_command, to_keep, write
+from .runs import bursts, hashes, kills, one_at_a_time, web
 from .runs_of_pictures import pictures
 from .runs_of_races import races
 
@@ -29,46 +28,101 @@ RUNS = {
     "web": web,
     "races": races,
 }
+RECORDED = "recorded.json"
+ARGON2ID = "safeguards.hashers.Argon2idPasswordHasher"  # as in the steps' settings
 
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    options = parse("record", arguments)
-    stop_in_order()
-    console = Console(highlight=False)
-    try:
-        if options.what == "cluster":
-            record_cluster(options, console)
-        else:
-            record(options, console)
-    except (StartError, SignUpRefused, requests.RequestException) as error:
-        console.print(f"[red]{error}[/red]\nNothing was written.", soft_wrap=True)
-        return 1
-    return 0
+    return run_command("record", record, arguments)
 
 
 def record(options, console):
-    """Make the runs, and write their files and recorded.json when all of them are over."""
+    """Make the runs, and write their files when all of them are over."""
+    with own_standins() as standins:
+        if options.what == "cluster":
+            from .cluster.runs import cluster  # whose packages only this needs
+
+            files = {"cluster.json": cluster(options, console, standins)}
+        else:
+            files = record_runs(options, console, standins)
+    write(files, options.into)
+    console.print(f"Written: {', '.join(files)}", soft_wrap=True)
+
+
+def record_runs(options, console, standins):
+    """Return the texts of the runs' files and of recorded.json, by name."""
     about = {"seed": SEED} | machine_and_versions()
-    kept = runs_to_keep(options.into, about) if options.only else {}
-    with Standins(http_port=0, smtp_port=0) as standins:
-        recording = Recording(console, standins)
-        for name in options.only or RUNS:
-            RUNS[name](recording, options)
+    kept = to_keep(options.into / RECORDED, about, "runs") if options.only else {}
+    recording = Recording(console, standins)
+    for name in options.only or RUNS:
+        RUNS[name](recording, options)
     about["runs"] = kept | recording.runs
-    recording.files[RECORDED] = json.dumps(about, indent=2) + "\n"
-    write(recording.files, options.into)
-    console.print(f"Written: {', '.join(recording.files)}", soft_wrap=True)
+    return recording.files | {RECORDED: json.dumps(about, indent=2) + "\n"}
 
 
-def record_cluster(options, console):
-    """Make the runs of the cluster, and write cluster.json when all of them are over."""
-    from ..cluster.measure import cluster  # whose packages only this needs
+class Recording:
+    """What came of the runs so far.
 
-    with Standins(http_port=0, smtp_port=0) as standins:
-        text = cluster(options, console, standins)
-    write({"cluster.json": text}, options.into)
-    console.print("Written: cluster.json")
+    `runs` is what recorded.json says of each, `files` are texts by name.
+    """
+
+    def __init__(self, console, standins):
+        self.console, self.standins = console, standins
+        self.picture = make_picture()
+        self.runs, self.files = {}, {}
+
+    def track(self, items, description):
+        """Yield the items, with a bar that shows how many are left."""
+        return track(items, description, console=self.console)
+
+    def settings(self, **changed):
+        return {
+            "simulated_resize_seconds": 0,
+            "joke_delay": self.standins.settings["joke_delay"],
+            "mail_delay": self.standins.settings["mail_delay"],
+            "workers": WORKERS,
+            "password_hasher": ARGON2ID,
+            "picture": {"format": "jpeg", "size": PICTURE_SIZE, "bytes": len(self.picture)},
+        } | changed
+
+    @contextmanager
+    def site(self, step, variables=None, **changed):
+        """Run a step with some settings changed for the length of the block; yield it Measured.
+
+        `variables` are further environment variables.
+        """
+        settings = self.settings(**changed)
+        if not step.has_consumer:
+            del settings["workers"]
+        options = {"SIMULATED_RESIZE_SECONDS": settings["simulated_resize_seconds"]}
+        options |= {"workers": settings.get("workers")} | (variables or {})
+        with measured(step, self.standins, **options) as site:
+            site.settings = settings
+            yield site
+
+    def keep(self, name, steps, records, settings):
+        """Keep a run of sign-ups. Raises SignUpRefused unless all their work was done."""
+        records = sorted((r for r in records if r["end"]), key=lambda record: record["start"])
+        done = finished(records)
+        if any(record["error"] for record in records) or len(set(done)) != 1:
+            raise SignUpRefused(f"{name}: work has failed, or the timing log has not all of it.")
+        self.keep_rows(name, records, steps, done[0] // len(steps), settings)
+        medians = [
+            f"{event} {median(r['elapsed'] for r in records if r['event'] == event):.3f} s"
+            for event in ["sign-up", "hash password", "resize picture"]
+        ]
+        self.console.print(f"{name}, medians: {', '.join(medians)}", soft_wrap=True)
+
+    def keep_rows(self, name, rows, steps, n, settings):
+        """Keep what a run measured; `n` is of sign-ups in each step, or of measurements."""
+        self.files[f"{name}.jsonl"] = "".join(json.dumps(row) + "\n" for row in rows)
+        self.runs[name] = {
+            "date": date.today().isoformat(),
+            "steps": [step.name for step in steps],
+            "n": n,
+            "settings": settings,
+        }
 
 
 if __name__ == "__main__":

@@ -1,25 +1,25 @@
 """The recorded runs. Each takes the Recording and the options of the command."""
 
 import math
-import os
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from threading import Event
 
 from timing.records import TimingLog, pieces_of_work
-from timing.sign_up import under_way
 
-from ..arguments import parse
-from ..demo import demo
+from ..demo.demo import demo_sites, sign_up_everywhere
+from ..demo.figures import show, to_json
 from ..sites.catalogue import BY_NUMBER, ROOT, STEPS
-from ..sites.processes import python_path
+from ..sites.processes import StartError, python_path, running, wait_until
 from ..sites.visitor import SignUpRefused
-from .recording import WORKERS, finished
+from . import busy_clients
+from .frame import SEED, WORKERS, finished
 
-SEED = 1  # of all that is random
 STEP3, STEP4, STEP5 = (BY_NUMBER[number] for number in [3, 4, 5])
 PBKDF2 = "django.contrib.auth.hashers.PBKDF2PasswordHasher"
 BURST_SECONDS = 1  # in which the visitors of a burst arrive
@@ -44,18 +44,21 @@ def other_settings(module):
 
 def one_at_a_time(recording, options):
     """The demo: in each step one sign-up after the other, the five steps side by side."""
-    os.environ["SIMULATED_RESIZE_SECONDS"] = str(options.resize_seconds)
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        figures, var_dir = Path(folder, "demo.json"), Path(folder, "var")
-        arguments = ["--once", f"--signups={options.signups}", f"--base-port={options.base_port}"]
-        arguments += [f"--json={figures}", f"--var-dir={var_dir}"]
-        if demo.demo(parse("demo", arguments), recording.console):
-            raise SignUpRefused("The demo: not every mail and thumbnail was made.")
-        logs = [TimingLog(var_dir / step.name) for step in STEPS]
-        records = [record for log in logs for record in log.new_records()]
-        settings = recording.settings(simulated_resize_seconds=options.resize_seconds)
-        recording.keep("one_at_a_time", STEPS, records, settings)
-        recording.files["demo.json"] = figures.read_text(encoding="utf-8")
+    seconds, standins, console = options.resize_seconds, recording.standins, recording.console
+    with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        ThreadPoolExecutor(2 * len(STEPS)) as threads,
+    ):
+        var_dirs = {step: Path(folder, step.name) for step in STEPS}
+        with demo_sites(standins, var_dirs, seconds, logs=Path(folder)) as sites:
+            lanes = sign_up_everywhere(options.signups, sites, threads, Event(), console)
+            results, is_complete = show(lanes, standins.inbox, console)
+        records = [r for path in var_dirs.values() for r in TimingLog(path).new_records()]
+    if not is_complete:
+        raise SignUpRefused("The demo: not every mail and thumbnail was made.")
+    settings = recording.settings(simulated_resize_seconds=seconds)
+    recording.keep("one_at_a_time", STEPS, records, settings)
+    recording.files["demo.json"] = to_json(results)
 
 
 def bursts(recording, options):
@@ -114,21 +117,16 @@ def kill(recording, name, step, options):
             for answer in recording.track(answers, name):
                 answer.result()
         at_work = min(WORKERS, count)
-        if not site.follow(lambda: len(under_way(site.records)) >= at_work, SETTLED_SECONDS):
-            raise SignUpRefused(f"{name}: the workers did not begin.")
+        site.wait_until(lambda: len(site.under_way) >= at_work, SETTLED_SECONDS)
         site.settings["killed_at"] = time.time()
         site.site.kill()
         site.site.start_again()
         site.settings["restarted_at"] = time.time()
-        site.follow(lambda: all_done(site.records, count), SETTLED_SECONDS)
+        site.wait_while_new(lambda: min(finished(site.records)) == count, SETTLED_SECONDS)
     records = sorted(pieces_of_work(site.records), key=lambda record: record["start"])
     recording.keep_rows(name, records, [step], count, site.settings)
     interrupted = [record["event"] for record in records if not record["end"]]
     recording.console.print(f"{name}, interrupted: {', '.join(interrupted)}", soft_wrap=True)
-
-
-def all_done(records, count):
-    return min(finished([record for record in records if record["end"]])) == count
 
 
 def hashes(recording, options):
@@ -158,7 +156,7 @@ def web(recording, options):
             sign_up_in_turn(recording, f"web_idle_step{step.number}", site, options)
         clients = min(BUSY_CLIENTS, options.signups + 1)
         busy = {"busy_clients": clients, "busy_page": BUSY_PAGE}
-        with recording.site(step, **busy) as site, site.kept_busy(BUSY_PAGE, clients):
+        with recording.site(step, **busy) as site, kept_busy(site, clients):
             sign_up_in_turn(recording, f"web_busy_step{step.number}", site, options)
 
 
@@ -167,3 +165,20 @@ def sign_up_in_turn(recording, name, site, options):
         site.sign_up(f"ada-{number}", recording.picture)
         site.wait(number + 1)
     recording.keep(name, [site.step], site.records, site.settings)
+
+
+@contextmanager
+def kept_busy(site, clients):
+    """Let clients in another process request a page for the length of the block."""
+    log = site.site.log.with_name("clients.log")
+    module = "tools.measure.busy_clients"
+    command = [sys.executable, "-m", module, site.url + BUSY_PAGE, str(clients)]
+
+    def said():
+        return log.read_text(encoding="utf-8")
+
+    with running(command, log, cwd=ROOT) as process:
+        wait_until(lambda: busy_clients.READY in said(), process, module, log)
+        yield
+        if process.poll() is not None:
+            raise StartError(f"busy_clients ended early: {said()}")

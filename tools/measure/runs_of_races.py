@@ -1,7 +1,6 @@
 """The recorded races, which the site replays."""
 
 import json
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -9,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 
-from ..arguments import parse
 from ..demo.demo import demo_sites
 from ..race.races import Races
 from ..race.recorded import recorded
@@ -24,13 +22,12 @@ SHORTEST_RESIZE = 2  # seconds, so that a kill can hit it
 def races(recording, options):
     """The demo's race, and the same with a kill in each step while it resizes the picture."""
     resize_seconds = max(options.resize_seconds, SHORTEST_RESIZE)
-    os.environ["SIMULATED_RESIZE_SECONDS"] = str(resize_seconds)
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         ThreadPoolExecutor(12) as threads,
     ):
-        demo = parse("demo", [f"--var-dir={folder}", f"--base-port={options.base_port}"])
-        with demo_sites(demo, recording.standins, Path(folder)) as sites:
+        var_dirs = {step: Path(folder, step.name) for step in STEPS}
+        with demo_sites(recording.standins, var_dirs, resize_seconds, logs=Path(folder)) as sites:
             demo_races = Races(sites, recording.standins, threads, Event())
             kept = [
                 {"title": "Nothing is killed"} | run(demo_races),

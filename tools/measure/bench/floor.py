@@ -1,7 +1,6 @@
 """How close each step's page comes to a sign-up that does the least."""
 
 import time
-from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -12,43 +11,43 @@ from ...sites.processes import StartError
 from ...sites.production import ProductionSite
 from ...sites.site import running_site
 from ...sites.visitor import PICTURE_SIZE, make_picture
-from ...standins.standins import Standins
+from ..frame import Measured, own_standins
 from .client import send_at_once, sign_up_requests
 from .measuring import p95, ratio, rounded
 
 ROUNDS = 100
 SLOW_STEPS_EVERY = 20  # rounds: the pages of steps 1 to 3 take half a second and more
 BARE = "bare"
-LIMIT = 60  # seconds that a sign-up's work may take
 REST = 0.02  # seconds after the last record of a sign-up, in which a worker tidies up
 JOKE_DELAY, MAIL_DELAY = 0.2, 0.3
 
 
-class Lane:
-    """A site that sign-ups take turns at; `sign_up()` returns when nothing of one goes on."""
+class Lane(Measured):
+    """A site that sign-ups take turns at."""
 
     def __init__(self, site):
-        self.site, self.log = site, site.timing_log()
-        self.done, self.expected, self.count = Counter(), Counter(), 0
+        super().__init__(site)
+        self.count, self.pictures = 0, 0
 
-    def sign_up(self, picture):
+    def send(self, picture):
         """Return the seconds that the client waited for the answer."""
         self.count += 1
-        [message] = sign_up_requests(self.site.url, [f"ada-{self.count}"], picture)
-        [answer] = send_at_once(self.site.url, [message])
+        self.pictures += bool(picture)
+        [message] = sign_up_requests(self.url, [f"ada-{self.count}"], picture)
+        [answer] = send_at_once(self.url, [message])
         if not answer.is_profile:
             raise StartError(f"{self.site.log.name}: a sign-up was answered {answer.status}.")
         return answer.seconds
 
-    def settle(self, picture):
-        """Return when the work of the latest sign-up is done, and so that of all of them."""
-        self.expected.update(["send mail", *(["resize picture"] if picture else [])])
-        deadline = time.monotonic() + LIMIT
-        while not self.expected <= self.done:
-            if time.monotonic() > deadline:
-                raise StartError(f"{self.site.log.name}: work was not done in {LIMIT} s.")
-            time.sleep(REST)
-            self.done.update(record["event"] for record in self.log.new_records())
+    def settle(self):
+        """Return when the work of all sign-ups is done."""
+        self.wait_until(
+            lambda: (
+                len(self.ended("send mail")) == self.count
+                and len(self.ended("resize picture")) == self.pictures
+            ),
+            pause=REST,
+        )
         time.sleep(REST)
 
 
@@ -59,19 +58,15 @@ def measure(bench):
     rounds = bench.n(ROUNDS)
     with ExitStack() as stack:
         enter = stack.enter_context
-        slow = enter(
-            Standins(http_port=0, smtp_port=0, joke_delay=JOKE_DELAY, mail_delay=MAIL_DELAY)
-        )
+        slow = enter(own_standins(joke_delay=JOKE_DELAY, mail_delay=MAIL_DELAY))
         # A worker waits for these while no visitor does, and the next turn waits for the worker.
-        quick = enter(Standins(http_port=0, smtp_port=0, joke_delay=0, mail_delay=0))
+        quick = enter(own_standins(joke_delay=0, mail_delay=0))
         folder = Path(enter(TemporaryDirectory(ignore_cleanup_errors=True)))
         lanes = {BARE: Lane(enter(bare_site(quick, folder / "bare" / "var")))}
         for step in STEPS:
-            standins = quick if step.has_consumer else slow
+            options = {"kind": ProductionSite, "SIMULATED_RESIZE_SECONDS": 0}
             var_dir = folder / step.name / "var"
-            site = running_site(
-                step, standins, var_dir, kind=ProductionSite, SIMULATED_RESIZE_SECONDS=0
-            )
+            site = running_site(step, quick if step.has_consumer else slow, var_dir, **options)
             lanes[step.label] = Lane(enter(site))
         seconds = {name + what: [] for name in lanes for what in pictures}
         slow_names = [step.label for step in STEPS if not step.has_consumer]
@@ -80,11 +75,11 @@ def measure(bench):
             if lane_name in slow_names and number % SLOW_STEPS_EVERY > 1:
                 continue
             lane, picture = lanes[lane_name], pictures[comma + what]
-            waited = lane.sign_up(picture)
+            waited = lane.send(picture)
             if number:  # the first round warms up
                 seconds[name].append(waited)
             if lane_name != BARE:
-                lane.settle(picture)
+                lane.settle()
     return {
         "n": rounds,
         "settings": {

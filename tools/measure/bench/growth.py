@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from statistics import median
 
 from ...sites.catalogue import BY_NUMBER
-from ...standins.standins import Standins
+from ..frame import own_standins
 from .measuring import p95, probe, ratio, rounded
 
 ROUNDS = 60
@@ -25,7 +25,7 @@ def measure(bench):
     names = [FEW, "1000 jobs"] if bench.is_quick else list(SIZES)
     rounds = bench.n(ROUNDS)
     with ExitStack() as stack:
-        standins = stack.enter_context(Standins(http_port=0, smtp_port=0))
+        standins = stack.enter_context(own_standins())
         probes = {}
         for name in bench.track(names, "growth, making users and jobs"):
             settings = "tools.measure.bench.growth_settings"

@@ -1,8 +1,6 @@
-"""What all parts share: taking turns, figures of many measurements, and a step's own code."""
+"""What all parts share: taking turns, figures of many measurements, and probes."""
 
-import json
-import subprocess
-import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -12,10 +10,11 @@ from tempfile import TemporaryDirectory
 from rich.progress import track
 
 from ...sites.manage import new_database, step_environment
-from ...sites.processes import STOP_SECONDS, StartError
 from ...sites.production import production_variables
+from ..frame import SEED, cpu_seconds
+from ..probe import Probe
 
-SEED = 1  # of all that is random
+IDLE_SECONDS = 10
 POLL = 0.01  # seconds between two looks
 DIGITS = 6  # of seconds in the record, which are microseconds
 
@@ -66,55 +65,24 @@ def rounded(seconds):
     return [round(number, DIGITS) for number in seconds]
 
 
-class Probe:
-    """Python code that runs in a site's process, and measures what it is asked for: `ask()`.
-
-    It is a module of this package with a table QUESTIONS, and runs in a process of its own.
-    """
-
-    def __init__(self, module, name, cwd, environment, log_path):
-        self.name, self.errors = name, Path(log_path)
-        with self.errors.open("w", encoding="utf-8") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tools.measure.bench.probe", module],
-                cwd=cwd,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                encoding="utf-8",
-            )
-
-    def ask(self, question, *arguments):
-        """Return the answer, which is mostly seconds. Raises StartError if there is none."""
-        try:
-            self.process.stdin.write(json.dumps([question, *arguments]) + "\n")
-            self.process.stdin.flush()
-            return json.loads(self.process.stdout.readline())
-        except (OSError, ValueError):
-            words = self.errors.read_text(encoding="utf-8").strip().splitlines()
-            raise StartError(f"{self.name}, {question}: {(words or ['it ended'])[-1]}") from None
-
-    def close(self):
-        self.process.stdin.close()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
+def idle_cpu(bench, processes):
+    """Return by name the percentage of a processor that processes take while they wait."""
+    before = {name: cpu_seconds(*group) for name, group in processes.items()}
+    pause = bench.n(IDLE_SECONDS)
+    time.sleep(pause)
+    return {
+        name: round(100 * (cpu_seconds(*group) - before[name]) / pause, 2)
+        for name, group in processes.items()
+    }
 
 
 @contextmanager
 def probe(module, step, standins, settings, **variables):
-    """Run a probe with a new folder and database for the length of the block."""
+    """Run a probe, a module of this package, with a new folder and database for the block."""
     variables |= production_variables(settings)
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        environment = step_environment(step, standins, folder, **variables)
         Path(folder, "db.sqlite3").write_bytes(new_database(step))
-        log_path = Path(folder, "probe.log")
-        running = Probe(module, step.name, step.folder, environment, log_path)
-        try:
+        environment = step_environment(step, standins, folder, **variables)
+        module, log = f"{__package__}.{module}", Path(folder, "probe.log")
+        with Probe(module, step.folder, environment, log) as running:
             yield running
-        finally:
-            running.close()

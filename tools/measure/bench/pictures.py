@@ -1,26 +1,20 @@
 """What a thumbnail costs, beside libvips and beside Pillow's bare decoding."""
 
-import json
-import math
-import subprocess
-import sys
-from io import BytesIO
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from PIL import Image
-
 from ...sites.catalogue import STEPS
 from ...sites.manage import step_environment
-from ...sites.processes import StartError
 from ...sites.production import production_variables
-from ...sites.visitor import make_picture
-from ...standins.standins import Standins
-from .measuring import ratio
+from ..frame import own_standins
+from ..pictures import picture, thumbnail_cost
+from .measuring import DIGITS, ratio
 
 ROUNDS = 3
-WAYS = ["step", "libvips", "decode"]  # those of picture_probe.py
+WAYS = ["step", "libvips", "decode"]  # those of picture_cost.py
+TIMES = 2  # the better one counts: what else the machine does can only add to it
+SOON_MADE = {"JPEG": {}, "PNG": {"compress_level": 1}, "WEBP": {"method": 0}}
 SIZES = {"JPEG": [1, 12, 48], "PNG": [12, 24], "WEBP": [12, 24]}  # megapixels: the form's most
 
 
@@ -30,50 +24,22 @@ def measure(bench):
     kinds = [(kind, size) for kind, sizes in SIZES.items() for size in sizes if size <= most]
     rounds = bench.n(ROUNDS)
     with (
-        Standins(http_port=0, smtp_port=0) as standins,
+        own_standins() as standins,
         TemporaryDirectory(ignore_cleanup_errors=True) as folder,
     ):
         paths = {}
         for kind, size in bench.track(kinds, "pictures, making them"):
             paths[kind, size] = Path(folder, f"{size}.{kind}")
-            paths[kind, size].write_bytes(picture(kind, size))
+            paths[kind, size].write_bytes(picture(kind, size, **SOON_MADE[kind]))
         environment = step_environment(STEPS[0], standins, folder, **production_variables())
         found = {f"{kind}, {size} megapixels": {w: [] for w in WAYS} for kind, size in kinds}
         lanes = [(kind, size, way) for kind, size in kinds for way in WAYS]
         for _, (kind, size, way) in bench.turns(lanes, rounds, "pictures"):
-            cost = cost_of(way, paths[kind, size], environment)
+            cost = thumbnail_cost(way, paths[kind, size], STEPS[0], environment, TIMES)
+            cost["seconds"] = round(cost["seconds"], DIGITS)
             found[f"{kind}, {size} megapixels"][way].append(cost)
         file_bytes = {f"{k}, {s} megapixels": p.stat().st_size for (k, s), p in paths.items()}
     return {"n": rounds, "settings": {"file_bytes": file_bytes}, "costs": found}
-
-
-def picture(kind, megapixels):
-    """Return a picture of so many megapixels, 4 to 3, as a file's bytes."""
-    width = round(math.sqrt(megapixels * 1e6 * 4 / 3))
-    jpeg = make_picture((width, width * 3 // 4))
-    if kind == "JPEG":
-        return jpeg
-    content = BytesIO()
-    with Image.open(BytesIO(jpeg)) as image:
-        options = {"method": 0} if kind == "WEBP" else {"compress_level": 1}  # soon made
-        image.save(content, kind, **options)
-    return content.getvalue()
-
-
-def cost_of(way, path, environment):
-    """Return the seconds, and the bytes of memory, that a thumbnail takes in a new process."""
-    result = subprocess.run(
-        [sys.executable, "-m", "tools.measure.bench.picture_probe", way, path],
-        cwd=STEPS[0].folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-    )
-    if result.returncode:
-        raise StartError(f"pictures, {way}: {result.stderr.strip().splitlines()[-1]}")
-    cost = json.loads(result.stdout)
-    return {"seconds": round(cost["seconds"], 6), "bytes": cost["bytes"]}
 
 
 def rows(part):

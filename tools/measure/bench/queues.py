@@ -16,13 +16,13 @@ from tempfile import TemporaryDirectory
 from ...cluster.parts import Postgres, Redis
 from ...sites.catalogue import BY_NUMBER, ROOT
 from ...sites.processes import StartError, kill, start, stop
-from .measuring import POLL, Probe, p95, ratio, rounded
-from .worker import cpu_seconds
+from ..frame import wait_for
+from ..probe import Probe
+from .measuring import POLL, idle_cpu, p95, ratio, rounded
 
 TASKS = 500  # that do nothing
 BATCH = 25
 PICKUPS = 10
-IDLE_SECONDS = 10
 KILLED_TASKS, KILLED_TASK_SECONDS = 20, 0.5
 AFTER_KILL_SECONDS = 120  # how long a lost task is waited for: Celery looks every 100 s
 LIMIT = 120  # seconds that everything else may take
@@ -94,8 +94,8 @@ class Lane:
             "NOTES": str(self.notes_file),
         }
         self.environment |= environment
-        log = folder / "probe.log"
-        self.probe = Probe("queue_probe", queue.name, ROOT, self.environment, log)
+        module, log = f"{__package__}.queue_probe", folder / "probe.log"
+        self.probe = Probe(module, ROOT, self.environment, log)
         self.command, self.processes = self.probe.ask("prepare")
         self.workers, self.number = [], 0
 
@@ -117,9 +117,12 @@ class Lane:
             end(worker)
         self.workers = []
 
-    def close(self):
-        self.stop(kill)
-        self.probe.close()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with self.probe:
+            self.stop(kill)
 
     def notes(self, what):
         """Return when tasks were first "begun" or "done", by their number."""
@@ -132,27 +135,23 @@ class Lane:
 
     def wait(self, numbers, what="done"):
         """Return the notes when each of these tasks has one; raise StartError."""
-        deadline = time.monotonic() + LIMIT
-        while not set(numbers) <= (found := self.notes(what)).keys():
-            if time.monotonic() > deadline:
-                raise StartError(
-                    f"{self.queue.name}: tasks are not {what} in {LIMIT} s.\n{self.last_words()}"
-                )
-            time.sleep(POLL)
-        return found
+        self.wait_until(lambda: set(numbers) <= self.notes(what).keys(), f"tasks are not {what}")
+        return self.notes(what)
+
+    def wait_for_work(self, count):
+        """Return when so many tasks are begun and not done; raise StartError."""
+        self.wait_until(lambda: len(self.at_work()) >= count, f"{count} tasks are not at work")
+
+    def wait_until(self, condition, problem):
+        try:
+            wait_for(condition, f"{self.queue.name}: {problem}", LIMIT, POLL)
+        except StartError as error:
+            raise StartError(f"{error}\n{self.last_words()}") from None
 
     def last_words(self):
         """Return the last lines that the workers have logged."""
         log = (self.folder / "worker.log").read_text(encoding="utf-8", errors="replace")
         return "\n".join(log.strip().splitlines()[-5:])
-
-    def wait_for_work(self, count):
-        """Return when so many tasks are begun and not done; raise StartError."""
-        deadline = time.monotonic() + LIMIT
-        while len(self.at_work()) < count:
-            if time.monotonic() > deadline:
-                raise StartError(f"{self.queue.name}: {count} tasks are not at work in {LIMIT} s.")
-            time.sleep(POLL)
 
     def at_work(self):
         return self.notes("begun").keys() - self.notes("done").keys()
@@ -167,8 +166,7 @@ def measure(bench):
         lanes = {}
         for number, queue in enumerate(bench.track(queues, "queues, setting up")):
             lane = Lane(queue, folder / str(number), servers[queue.store](number))
-            stack.callback(lane.close)
-            lanes[queue.name] = lane
+            lanes[queue.name] = stack.enter_context(lane)
         found = {
             name: {
                 "store": lane.queue.store,
@@ -264,12 +262,9 @@ def idle(bench, lanes, found):
         begun = lane.wait([task], "begun")[task]
         if number:  # in the first round the workers may be starting
             found[name].setdefault("pickup_seconds", []).append(round(begun - at, 6))
-    before = {n: sum(map(cpu_seconds, lane.workers)) for n, lane in lanes.items()}
-    pause = bench.n(IDLE_SECONDS)
-    time.sleep(pause)
-    for name, lane in lanes.items():
-        spent = sum(map(cpu_seconds, lane.workers)) - before[name]
-        found[name]["idle_cpu_percent"] = round(100 * spent / pause, 2)
+    used = idle_cpu(bench, {name: lane.workers for name, lane in lanes.items()})
+    for name, percent in used.items():
+        found[name]["idle_cpu_percent"] = percent
 
 
 def killing(bench, lanes, found):

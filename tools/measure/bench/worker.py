@@ -8,20 +8,18 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from timing.sign_up import under_way
-
 from ...sites.catalogue import BY_NUMBER
-from ...sites.processes import StartError, family, kill
+from ...sites.processes import kill
 from ...sites.production import production_variables
 from ...sites.site import Site
 from ...sites.visitor import PICTURE_SIZE, make_picture
-from ...standins.standins import Standins
-from .measuring import POLL, Probe, p95, ratio, rounded
+from ..frame import Measured, own_standins
+from ..probe import Probe
+from .measuring import POLL, idle_cpu, p95, ratio, rounded
 
 SETTINGS = "tools.measure.bench.worker_settings"
 STEP4, STEP5 = BY_NUMBER[4], BY_NUMBER[5]
 PICKUPS = 50
-IDLE_SECONDS = 10
 DRAINS = 2
 SIGN_UPS = 20  # of a drain: as many mails, and as many pictures
 DELAY = 0.05  # seconds, of the joke and of the mail
@@ -31,54 +29,40 @@ KILLS = 5  # side by side: most of the time passes in waiting
 LEASE = 5  # seconds
 WORK_SECONDS = 2  # of a resize that a kill interrupts
 REST = 0.2  # seconds after the last record, in which a worker tidies up
-LIMIT = 120  # seconds that everything queued may take
 
 
-class Worker(Site):
+class Worker(Measured):
     """A step's consumer without its server, and a probe that signs users up."""
 
-    def __init__(self, step, standins, folder, settings=SETTINGS, **variables):
-        variables = {"SIMULATED_RESIZE_SECONDS": 0, "HUEY_CONSUMER": "{}"} | variables
-        variables |= production_variables(settings)
-        super().__init__(step, standins, Path(folder, "var"), **variables)
-        self.migrate()
-        probe_log = Path(folder, "probe.log")
-        self.probe = Probe("worker_probe", step.name, step.folder, self.environment, probe_log)
-        self.log = self.timing_log()
-        self.records = []
+    def __init__(self, site, probe):
+        super().__init__(site)
+        self.probe = probe
 
-    def close(self):
-        self.stop()
-        self.probe.close()
-
-    def follow(self, until):
-        """Read the timing log, beginnings of work too, until `until()` is true."""
-        deadline = time.monotonic() + LIMIT
-        while not until():
-            if time.monotonic() > deadline:
-                raise StartError(f"{self.step.name}: work was not done in {LIMIT} s.")
-            time.sleep(POLL)
-            self.records += self.log.new_records(with_begun=True)
-
-    def ended(self, event):
-        return [r for r in self.records if r["event"] == event and r["end"]]
+    def queue(self, count, picture=""):
+        self.records.clear()
+        self.probe.ask("sign up", count, str(picture))
 
 
 @contextmanager
-def worker(step, standins, **options):
+def worker(step, standins, settings=SETTINGS, **variables):
     """Make a Worker with a new folder for the length of the block; its consumer is not started."""
+    variables = {"SIMULATED_RESIZE_SECONDS": 0, "HUEY_CONSUMER": "{}"} | variables
+    variables |= production_variables(settings)
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        made = Worker(step, standins, folder, **options)
-        try:
-            yield made
-        finally:
-            made.close()
+        site = Site(step, standins, Path(folder, "var"), **variables)
+        site.migrate()
+        log = Path(folder, "probe.log")
+        with Probe(f"{__package__}.worker_probe", step.folder, site.environment, log) as probe:
+            try:
+                yield Worker(site, probe)
+            finally:
+                site.stop()
 
 
 def measure(bench):
     """Measure all four: idle, draining, with and without priorities, killed."""
     with (
-        Standins(http_port=0, smtp_port=0, joke_delay=DELAY, mail_delay=DELAY) as standins,
+        own_standins(joke_delay=DELAY, mail_delay=DELAY) as standins,
         TemporaryDirectory() as folder,
     ):
         picture = Path(folder, "picture.jpg")
@@ -106,29 +90,19 @@ def idle(bench, standins):
     with ExitStack() as stack:
         workers = {s.label: stack.enter_context(worker(s, standins)) for s in [STEP4, STEP5]}
         for each in workers.values():
-            each.start_consumer()
+            each.site.start_consumer()
         found = {name: {"pickup_seconds": []} for name in workers}
         for _, name in bench.turns(workers, bench.n(PICKUPS), "worker, idle"):
             each = workers[name]
-            each.records.clear()
             time.sleep(bench.random.uniform(0, 0.05))  # at any moment between two looks
-            each.probe.ask("sign up", 1)
-            each.follow(lambda each=each: each.ended("send mail"))
+            each.queue(1)
+            each.wait_until(lambda each=each: each.ended("send mail"), pause=POLL)
             [queued], [begun] = each.ended("queue"), each.ended("fetch joke")
             found[name]["pickup_seconds"].append(round(begun["start"] - queued["end"], 6))
-        before = {name: cpu_seconds(each.consumer) for name, each in workers.items()}
-        pause = bench.n(IDLE_SECONDS)
-        time.sleep(pause)
-        for name, each in workers.items():
-            spent = cpu_seconds(each.consumer) - before[name]
-            found[name]["cpu_percent"] = round(100 * spent / pause, 2)
+        used = idle_cpu(bench, {name: [each.site.consumer] for name, each in workers.items()})
+        for name, percent in used.items():
+            found[name]["cpu_percent"] = percent
         return found
-
-
-def cpu_seconds(process):
-    """Return the processor time of a process and its children so far."""
-    times = [member.cpu_times() for member in family(process)]
-    return sum(each.user + each.system for each in times)
 
 
 def drain(bench, standins, picture):
@@ -138,7 +112,7 @@ def drain(bench, standins, picture):
         for _, name in bench.turns(found, bench.n(DRAINS), "worker, draining"):
             kind, number = name.split(" x ")
             consumer = {"worker_type": kind, "workers": int(number)}
-            each.environment["HUEY_CONSUMER"] = json.dumps(consumer)
+            each.site.environment["HUEY_CONSUMER"] = json.dumps(consumer)
             drained(each, bench.n(SIGN_UPS, 4), picture)
             found[name].append(
                 {
@@ -151,14 +125,14 @@ def drain(bench, standins, picture):
 
 def drained(each, count, picture):
     """Queue the work of so many sign-ups, start the consumer, and stop it when all is done."""
-    each.records.clear()
-    each.probe.ask("sign up", count, str(picture))
-    each.start_consumer()
-    each.follow(
-        lambda: min(len(each.ended("send mail")), len(each.ended("resize picture"))) == count
+    each.queue(count, picture)
+    each.site.start_consumer()
+    each.wait_until(
+        lambda: min(len(each.ended("send mail")), len(each.ended("resize picture"))) == count,
+        pause=POLL,
     )
     time.sleep(REST)
-    kill(each.consumer)
+    kill(each.site.consumer)
 
 
 def rate(each, first, last):
@@ -201,22 +175,22 @@ def killed(bench, standins, picture):
         ]
         kills = []
         for each in workers:
-            each.start_consumer()
-            each.probe.ask("sign up", 1, str(picture))
-            each.follow(lambda each=each: "resize picture" in under_way_now(each))
-            each.kill()
+            each.site.start_consumer()
+            each.queue(1, picture)
+            each.wait_until(lambda each=each: is_at_the_picture(each), pause=POLL)
+            each.site.kill()
             kills.append(time.time())
-            each.start_again()
+            each.site.start_again()
         for each in bench.track(workers, "worker, killed"):
-            each.follow(lambda each=each: each.ended("resize picture"))
+            each.wait_until(lambda each=each: each.ended("resize picture"), pause=POLL)
         return rounded(
             each.ended("resize picture")[0]["end"] - at
             for each, at in zip(workers, kills, strict=True)
         )
 
 
-def under_way_now(each):
-    return [record["event"] for record in under_way(each.records)]
+def is_at_the_picture(each):
+    return any(record["event"] == "resize picture" for record in each.under_way)
 
 
 def rows(part):

@@ -1,24 +1,18 @@
-"""What measure.py asks of step 5, as a process with the step's settings.
+"""What the runs of the cluster ask of step 5, as a process with the step's settings."""
 
-It reads one call a line, `["queue", 1000]`, and answers with a line of JSON each.
-"""
-
-import json
 import logging
-import sys
 import time
 from uuid import uuid4
 
-import django
+from django.conf import settings
+from huey.contrib.djhuey import HUEY
 
-django.setup()
+from accounts.models import User
+from outbox import tasks
+from outbox.models import Job
 
-from django.conf import settings  # noqa: E402
-from huey.contrib.djhuey import HUEY  # noqa: E402
-
-from accounts.models import User  # noqa: E402
-from outbox import tasks  # noqa: E402
-from outbox.models import Job  # noqa: E402
+settings.DEBUG = False  # or Django would keep each query
+logging.disable(logging.INFO)
 
 
 def seconds_of(call):
@@ -29,7 +23,7 @@ def seconds_of(call):
 
 def queue(count):
     """Queue so many calls for a worker; return what each took."""
-    return [seconds_of(tasks.run_next) for _ in range(count)]
+    return [seconds_of(tasks.do_next_job) for _ in range(count)]
 
 
 def drain():
@@ -72,10 +66,4 @@ def hashes(count):
     return (time.process_time() - start) / count
 
 
-CALLS = {call.__name__: call for call in [queue, drain, sign_up, work, repair, flush, hashes]}
-settings.DEBUG = False  # or Django would keep each query
-logging.disable(logging.INFO)
-print(json.dumps("ready"), flush=True)
-for line in sys.stdin:
-    name, *arguments = json.loads(line)
-    print(json.dumps(CALLS[name](*arguments)), flush=True)
+QUESTIONS = {each.__name__: each for each in [queue, drain, sign_up, work, repair, flush, hashes]}

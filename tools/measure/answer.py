@@ -1,4 +1,4 @@
-"""Answer Probe.ask() in a step's folder: `python -m tools.measure.bench.probe MODULE`.
+"""Answer Probe.ask() in a step's folder: `python -m tools.measure.answer MODULE`.
 
 Each line of the input is a JSON list, a question and its arguments; each line of the output is the
 answer. The questions are the module's table QUESTIONS.
@@ -11,12 +11,9 @@ from importlib import import_module
 import django
 
 
-def main(arguments):
+def main(module):
     django.setup()
-    [module] = arguments
-    questions = import_module(
-        f"tools.measure.bench.{module}"
-    ).QUESTIONS  # after the set-up: it has models
+    questions = import_module(module).QUESTIONS  # after the set-up: it has models
     answers, sys.stdout = sys.stdout, sys.stderr  # what else is printed is no answer
     for line in sys.stdin:
         question, *details = json.loads(line)
@@ -24,4 +21,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

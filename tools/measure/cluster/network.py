@@ -8,7 +8,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
-from ..sites.addresses import LOOPBACK
+from ...sites.addresses import LOOPBACK
 
 # A packet filter for Linux's socket option, whose one instruction drops every packet that arrives.
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27

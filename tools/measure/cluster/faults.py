@@ -13,15 +13,16 @@ from tempfile import TemporaryDirectory
 import psycopg
 import requests
 
-from ..sites.processes import StartError
-from ..sites.visitor import Visitor, make_picture
+from ...cluster.parts import Consumer, Web, send
+from ...cluster.running import running_cluster
+from ...sites.processes import StartError
+from ...sites.visitor import Visitor, make_picture
+from ..frame import LIMIT, wait_for
 from .network import cables
-from .parts import Consumer, SkewedConsumer, Web, send
-from .running import running_cluster
+from .skewed import SkewedConsumer
 
 VISITORS = 8  # so that there is more work than workers
 SKEW = 120  # seconds
-LIMIT = 300  # seconds until all work is done
 LIMITS = {"OUTBOX_LEASE_SECONDS": 5, "SILENCE_SECONDS": 2, "CONVERSATION_SECONDS": 4}
 AWAY = 1  # seconds until what was killed is started again
 SIDE_BY_SIDE = 2  # clusters with faults, which mostly wait; a process has ports for two
@@ -82,12 +83,13 @@ class Run:
             self.sign_up(visitor)
         if not self.accepted:
             raise StartError("All sign-ups were refused.")
-        wait_for(lambda: rows(self.cluster, CLAIMED) not in (None, [(0,)]))
+        nothing = (None, [(0,)])
+        wait_for(lambda: rows(self.cluster, CLAIMED) not in nothing, "No consumer began")
         self.since = time.monotonic()
 
     def wait(self):
         """Return when no job is left."""
-        wait_for(lambda: rows(self.cluster, JOBS) == [(0,)])
+        wait_for(lambda: rows(self.cluster, JOBS) == [(0,)], "The work was not done")
         self.done_at = self.done_at or time.monotonic()
 
     def result(self):
@@ -177,7 +179,7 @@ def web_servers_killed(run):
     run.since = time.monotonic()
     with ThreadPoolExecutor() as threads:
         answers = [threads.submit(run.sign_up, visitor) for visitor in run.visitors]
-        wait_for(lambda: any(answer.done() for answer in answers))
+        wait_for(lambda: any(answer.done() for answer in answers), "No answer came")
         kill_and_start(*run.cluster.webs)
         for answer in answers:
             answer.result()
@@ -226,15 +228,6 @@ def rows(cluster, query):
             return cursor.fetchall() if cursor.description else []
     except psycopg.OperationalError:
         return None
-
-
-def wait_for(condition):
-    """Return when the condition is true; raise StartError when it is not in time."""
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise StartError(f"The work was not done after {LIMIT} s.")
-        time.sleep(0.1)
 
 
 @contextmanager

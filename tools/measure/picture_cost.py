@@ -1,0 +1,94 @@
+"""Print what one way to a thumbnail costs, as JSON, in a step's folder.
+
+`python -m tools.measure.picture_cost WAY FILE [TIMES]`; the ways are those of the table WAYS.
+"seconds" and "cpu_seconds", which is without what others take, are of the quickest time; "bytes":
+how much this process grows at its largest.
+"""
+
+import json
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+
+import django
+import psutil
+from django.core.files import File
+from PIL import Image
+
+if sys.platform != "win32":
+    import resource
+
+SIZE = 300  # pixels that a thumbnail fits in, each way
+
+
+def step(file):
+    """What the steps do."""
+    from accounts.services import make_thumbnail  # after the set-up, like all of a step's modules
+
+    make_thumbnail(File(file))
+
+
+def check(file):
+    """What the form does with an upload."""
+    from safeguards.pictures import PictureField
+
+    PictureField().clean(File(file, "picture"))
+
+
+def libvips(file):
+    """What pyvips, another library, is made for. It turns the picture upright, too."""
+    import pyvips
+
+    image = pyvips.Image.thumbnail_buffer(file.read(), SIZE, height=SIZE)
+    if image.hasalpha():
+        image = image.flatten(background=[255, 255, 255])
+    image.jpegsave_buffer(Q=85, keep="none")
+
+
+def decode(file):
+    """The least: Pillow decodes the picture, a JPEG at a fraction of its size."""
+    with Image.open(file) as image:
+        image.draft("RGB", (SIZE * 2, SIZE * 2))  # as thumbnail() asks for
+        image.load()
+
+
+WAYS = {"step": step, "check": check, "libvips": libvips, "decode": decode}
+
+
+def main(way, path, times=1):
+    django.setup()
+    for format in ["JPEG", "PNG", "WEBP"]:  # loads the code for it, which is not to be counted
+        tiny = BytesIO()
+        Image.new("RGB", (8, 8)).save(tiny, format)
+        tiny.seek(0)
+        WAYS[way](tiny)
+    before = peak_memory()
+    costs = [cost(WAYS[way], path) for _ in range(int(times))]
+    seconds, cpu_seconds = map(min, zip(*costs, strict=True))
+    figures = {"seconds": seconds, "bytes": peak_memory() - before, "cpu_seconds": cpu_seconds}
+    print(json.dumps(figures))
+
+
+def cost(work, path):
+    """Return the seconds that some work on a picture takes, and those of the processor."""
+    with Path(path).open("rb") as file:
+        start, cpu_start = time.perf_counter(), time.process_time()
+        work(file)
+        return time.perf_counter() - start, time.process_time() - cpu_start
+
+
+def peak_memory():
+    """Return the most memory that this process has ever had in use, in bytes."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    if sys.platform == "linux":
+        # Not ru_maxrss: there, a process begins with the peak of the one that started it.
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024  # from kB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, unlike elsewhere
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
