@@ -571,7 +571,7 @@ def test_job_that_will_be_tried_again_has_one_task(one_job, queue, broken_mail):
 
 def test_lease_that_ends_before_the_next_repair_is_met_at_its_end(one_job, queue):
     Job.objects.claim("dead")
-    due_at = timezone.now() + timedelta(seconds=30)
+    due_at = timezone.now() + timedelta(seconds=55)
     Job.objects.update(due_at=due_at)
     repair()
     run_all(queue)  # which puts it on the schedule
@@ -580,8 +580,9 @@ def test_lease_that_ends_before_the_next_repair_is_met_at_its_end(one_job, queue
     assert abs(task.eta.timestamp() - due_at.replace(tzinfo=None).timestamp()) < 1
 
 
-def test_repair_leaves_alone_what_is_due_later(one_job, queue):
-    Job.objects.update(due_at=timezone.now() + timedelta(minutes=2))
+@pytest.mark.parametrize("claimed_by", ["", "dead"])
+def test_repair_leaves_alone_what_is_due_later(one_job, queue, claimed_by):
+    Job.objects.update(claimed_by=claimed_by, due_at=timezone.now() + timedelta(minutes=2))
     repair()
     assert queue.pending() == []
 
@@ -593,9 +594,12 @@ def test_clock_that_was_set_back_delays_nothing_for_longer_than_a_pause(one_job,
     assert states() == ("waiting", "done")
 
 
-def test_repair_leaves_the_longest_lease_alone(one_job, settings):
-    settings.OUTBOX_LEASE_SECONDS = 1_000
-    due_at = timezone.now() + timedelta(seconds=3 * settings.OUTBOX_LEASE_SECONDS)
+@pytest.mark.parametrize("lease, latest", [(1_000, 3_000), (1, LONGEST_PAUSE)])
+def test_repair_leaves_the_longest_lease_and_the_longest_pause_alone(
+    one_job, settings, lease, latest
+):
+    settings.OUTBOX_LEASE_SECONDS = lease
+    due_at = timezone.now() + timedelta(seconds=latest)
     Job.objects.update(due_at=due_at)
     repair()
     assert Job.objects.get().due_at == due_at
