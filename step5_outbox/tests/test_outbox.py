@@ -259,6 +259,7 @@ def test_only_an_owner_whose_work_is_not_done_is_told_that_it_was_given_up(
     for profile in [signed_up, late]:
         Job.objects.create(work=work, key=profile.user_id).give_up("too often")
     Job.objects.create(work="another", key=signed_up.user_id).give_up("for another reason")
+    assert Job.objects.get(work="another").due_at is None  # no receiver has failed
     told = {profile: getattr(profile, f"{work}_state") for profile in Profile.objects.all()}
     unconcerned = "waiting" if work == "welcome" else "none"
     assert told == {signed_up: "failed", bystander: unconcerned, late: "done"}
