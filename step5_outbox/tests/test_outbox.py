@@ -242,7 +242,9 @@ def test_mail_that_is_refused_too_often_is_given_up(one_job, queue, broken_mail)
     assert queue.scheduled() == []
     repair()
     assert queue.pending() == []
-    assert Profile.objects.get().welcome_error == "mail server asleep"
+    profile = Profile.objects.get()
+    assert profile.welcome_error == "mail server asleep"
+    assert profile.welcome_failed_at == Job.objects.get().given_up_at
     assert states() == ("waiting", "failed")
 
 
