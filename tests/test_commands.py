@@ -181,6 +181,8 @@ def test_run_production_is_like_a_public_site_without_its_https(base_port):
     arguments = command("run", "4", "--production", f"--base-port={base_port}")
     with started(arguments, "Serving on", env=quick()) as (_, family):
         assert any(is_consumer(process) for process in family)
+        [server] = [each.cmdline() for each in family if "waitress" in each.cmdline()]
+        assert f"--threads={2 * os.cpu_count()}" in server
         url = f"http://127.0.0.1:{int(base_port) + 4}"
         visitor = Visitor(url, f"ada-{uuid4().hex[:8]}")  # whose name no run before has taken
         assert visitor.sign_up().headers["Location"] == "/"

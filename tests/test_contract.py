@@ -98,6 +98,7 @@ def test_where_the_work_ran(site, complete):
             5: {"fetch joke": "process", "send mail": "process", "resize picture": "process"},
         }[site.step.number]
     )
+    assert site.step.page_waits == ("send mail" not in elsewhere)
 
 
 def test_sign_up_without_a_picture(site):

@@ -10,6 +10,7 @@ def run(number, seconds):
 
 
 # https://procrastinate.readthedocs.io/en/stable/howto/production/retry_stalled_jobs.html
+# Every minute, as the outbox's repair; the documentation has every tenth.
 @app.periodic(cron="* * * * *")
 @app.task(queueing_lock="retry_stalled_jobs", pass_context=True)
 async def retry_stalled_jobs(context, timestamp):

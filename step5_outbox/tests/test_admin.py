@@ -70,6 +70,12 @@ def test_what_still_waits_is_left_alone(admin_client, user):
     assert set(Job.objects.filter(key=user.pk).values_list("attempts", flat=True)) == {3}
 
 
+def test_what_starts_again_is_no_longer_leased_by_whoever_was_reporting_it(admin_client, given_up):
+    Job.objects.update(claimed_by="another", due_at=timezone.now())
+    start_again(admin_client)
+    assert set(Job.objects.values_list("claimed_by", flat=True)) == {""}
+
+
 def test_second_press_starts_nothing_twice(admin_client, given_up, queue, mailoutbox):
     start_again(admin_client)
     assertContains(start_again(admin_client), "Started again: 0.")

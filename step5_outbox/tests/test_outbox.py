@@ -242,7 +242,9 @@ def test_mail_that_is_refused_too_often_is_given_up(one_job, queue, broken_mail)
     assert queue.scheduled() == []
     repair()
     assert queue.pending() == []
-    assert Profile.objects.get().welcome_error == "mail server asleep"
+    profile = Profile.objects.get()
+    assert profile.welcome_error == "mail server asleep"
+    assert profile.welcome_failed_at == Job.objects.get().given_up_at
     assert states() == ("waiting", "failed")
 
 
@@ -259,6 +261,7 @@ def test_only_an_owner_whose_work_is_not_done_is_told_that_it_was_given_up(
     for profile in [signed_up, late]:
         Job.objects.create(work=work, key=profile.user_id).give_up("too often")
     Job.objects.create(work="another", key=signed_up.user_id).give_up("for another reason")
+    assert Job.objects.get(work="another").due_at is None  # no receiver has failed
     told = {profile: getattr(profile, f"{work}_state") for profile in Profile.objects.all()}
     unconcerned = "waiting" if work == "welcome" else "none"
     assert told == {signed_up: "failed", bystander: unconcerned, late: "done"}
@@ -583,7 +586,7 @@ def test_job_that_will_be_tried_again_has_one_task(one_job, queue, broken_mail):
 
 def test_lease_that_ends_before_the_next_repair_is_met_at_its_end(one_job, queue):
     Job.objects.claim("dead")
-    due_at = timezone.now() + timedelta(seconds=30)
+    due_at = timezone.now() + timedelta(seconds=55)
     Job.objects.update(due_at=due_at)
     repair()
     run_all(queue)  # which puts it on the schedule
@@ -592,8 +595,9 @@ def test_lease_that_ends_before_the_next_repair_is_met_at_its_end(one_job, queue
     assert abs(task.eta.timestamp() - due_at.replace(tzinfo=None).timestamp()) < 1
 
 
-def test_repair_leaves_alone_what_is_due_later(one_job, queue):
-    Job.objects.update(due_at=timezone.now() + timedelta(minutes=2))
+@pytest.mark.parametrize("claimed_by", ["", "dead"])
+def test_repair_leaves_alone_what_is_due_later(one_job, queue, claimed_by):
+    Job.objects.update(claimed_by=claimed_by, due_at=timezone.now() + timedelta(minutes=2))
     repair()
     assert queue.pending() == []
 
@@ -605,9 +609,12 @@ def test_clock_that_was_set_back_delays_no_job_for_longer_than_a_retry(one_job, 
     assert states() == ("waiting", "done")
 
 
-def test_repair_leaves_the_longest_lease_alone(one_job, settings):
-    settings.OUTBOX_LEASE_SECONDS = 1_000
-    due_at = timezone.now() + timedelta(seconds=3 * settings.OUTBOX_LEASE_SECONDS)
+@pytest.mark.parametrize("lease, latest", [(1_000, 3_000), (1, LONGEST_DELAY)])
+def test_repair_leaves_the_longest_lease_and_the_longest_delay_alone(
+    one_job, settings, lease, latest
+):
+    settings.OUTBOX_LEASE_SECONDS = lease
+    due_at = timezone.now() + timedelta(seconds=latest)
     Job.objects.update(due_at=due_at)
     repair()
     assert Job.objects.get().due_at == due_at

@@ -19,7 +19,7 @@ from ..sites.processes import (
     sole_owner,
     stop_in_order,
 )
-from ..sites.production import production_command, production_variables
+from ..sites.production import production_command, production_variables, threads_for
 from ..standins.standins import start_standins
 
 POLL = 0.2  # seconds between two looks at whether a process has ended
@@ -46,7 +46,8 @@ def run(step, base_port, host, production=False):
         standins = stack.enter_context(start_standins(base_port, host))
         variables, server = {}, manage("runserver", f"{host}:{port}")
         if production:
-            variables, server = production_variables(), production_command(host, port)
+            variables = production_variables()
+            server = production_command(host, port, threads_for(step))
         environment = step_environment(step, standins, port=port, **variables)
         migrate(step, environment)
         print(f"{step.label}  {address(printable(host), port)}/  its code is in {step.name}")

@@ -36,6 +36,10 @@ class Project:
         return f"{self.name}, stage {self.stage}"
 
     @property
+    def page_waits(self):
+        return self.stage <= 2
+
+    @property
     def has_consumer(self):
         return self.stage >= 4
 

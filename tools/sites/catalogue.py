@@ -16,12 +16,14 @@ def started_in(path="."):
 class Step:
     """One of the five projects; `where` says in a few words where the slow work runs.
 
+    `page_waits`: for other servers, while a visitor waits for the page.
     `has_outbox`: the database remembers what is still to do, so killed work comes back.
     """
 
     number: int
     name: str
     where: str
+    page_waits: bool = False
     has_consumer: bool = False
     has_outbox: bool = False
 
@@ -35,8 +37,8 @@ class Step:
 
 
 STEPS = [
-    Step(1, "step1_sync_signup", "in the view"),
-    Step(2, "step2_signals", "in post_save receivers"),
+    Step(1, "step1_sync_signup", "in the view", page_waits=True),
+    Step(2, "step2_signals", "in post_save receivers", page_waits=True),
     Step(3, "step3_threading", "mail in a thread"),
     Step(4, "step4_huey", "in Huey's workers", has_consumer=True),
     Step(

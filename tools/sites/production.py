@@ -3,6 +3,7 @@
 `python workshop.py bench load` compares it with Granian, the other one that runs everywhere.
 """
 
+import os
 import secrets
 import sys
 
@@ -11,11 +12,15 @@ from .processes import python_path
 from .site import Site
 
 SETTINGS = "tools.sites.production_settings"
-THREADS = 32  # in steps 1 to 3, most of a request is waiting for other servers
 CONNECTIONS = 1000  # beyond its default of 100, Waitress lets visitors wait unanswered
 
 
-def production_command(host, port, threads=THREADS):
+def threads_for(step):
+    """Return how many requests to answer at once: many if the page waits, few if it computes."""
+    return 32 if step.page_waits else 2 * os.cpu_count()
+
+
+def production_command(host, port, threads):
     """Return the command that serves the step in the current folder."""
     return [
         *(sys.executable, "-m", "waitress", f"--listen={host}:{port}", f"--threads={threads}"),
@@ -34,10 +39,11 @@ def production_variables(settings=SETTINGS):
 
 
 class ProductionSite(Site):
-    """A step's site on that server."""
+    """A step's site on that server, with as many threads as suit the step."""
 
-    def __init__(self, *arguments, settings=SETTINGS, **options):
+    def __init__(self, *arguments, settings=SETTINGS, threads=None, **options):
         super().__init__(*arguments, **production_variables(settings), **options)
+        self.threads = threads or threads_for(self.step)
 
     def server_command(self):
-        return production_command(self.host, self.port)
+        return production_command(self.host, self.port, self.threads)

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from ...sites.catalogue import STEPS
 from ...sites.processes import StartError
-from ...sites.production import ProductionSite
+from ...sites.production import ProductionSite, threads_for
 from ...sites.site import running_site
 from ...sites.visitor import PICTURE_SIZE, make_picture
 from ..frame import Measured, own_standins
@@ -63,23 +63,27 @@ def measure(bench):
         quick = enter(own_standins(joke_delay=0, mail_delay=0))
         folder = Path(enter(TemporaryDirectory(ignore_cleanup_errors=True)))
         lanes = {BARE: Lane(enter(bare_site(quick, folder / "bare" / "var")))}
+
+        def lane(name, step, standins, **options):
+            options |= {"kind": ProductionSite, "SIMULATED_RESIZE_SECONDS": 0}
+            return Lane(enter(running_site(step, standins, folder / name / "var", **options)))
+
         for step in STEPS:
-            options = {"kind": ProductionSite, "SIMULATED_RESIZE_SECONDS": 0}
-            var_dir = folder / step.name / "var"
-            site = running_site(step, quick if step.has_consumer else slow, var_dir, **options)
-            lanes[step.label] = Lane(enter(site))
+            lanes[step.label] = lane(step.name, step, quick if step.has_consumer else slow)
+        fsync = "tools.measure.bench.fsync_settings"
+        lanes[f"{STEPS[-1].label} with fsync"] = lane("fsync", STEPS[-1], quick, settings=fsync)
         seconds = {name + what: [] for name in lanes for what in pictures}
         slow_names = [step.label for step in STEPS if not step.has_consumer]
         for number, name in bench.turns(seconds, rounds + 1, "floor"):
             lane_name, comma, what = name.partition(",")
             if lane_name in slow_names and number % SLOW_STEPS_EVERY > 1:
                 continue
-            lane, picture = lanes[lane_name], pictures[comma + what]
-            waited = lane.send(picture)
+            turn, picture = lanes[lane_name], pictures[comma + what]
+            waited = turn.send(picture)
             if number:  # the first round warms up
                 seconds[name].append(waited)
             if lane_name != BARE:
-                lane.settle()
+                turn.settle()
     return {
         "n": rounds,
         "settings": {
@@ -99,6 +103,7 @@ def bare_site(standins, var_dir):
         var_dir,
         kind=ProductionSite,
         settings="tools.measure.bench.bare_settings",
+        threads=threads_for(STEPS[-1]),  # as a page that computes
     )
 
 

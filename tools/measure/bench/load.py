@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from ...sites.catalogue import STEPS
 from ...sites.processes import StartError
-from ...sites.production import THREADS, ProductionSite, production_command
+from ...sites.production import ProductionSite, production_command
 from ...sites.site import running_site
 from ...sites.visitor import make_picture
 from ...standins.standins import Standins
@@ -138,7 +138,8 @@ def measure(bench):
     return {
         "n": sum(n * times for n, times in bursts.items()),
         "settings": {
-            "server": f"waitress, {THREADS} threads",
+            "server": "waitress",
+            "threads": {name: crowd.site.threads for name, crowd in crowds.items()},
             "picture": {"format": "jpeg", "size": PICTURE_SIZE, "bytes": len(picture)},
             "joke_delay": DELAY,
             "mail_delay": DELAY,
