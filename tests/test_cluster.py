@@ -22,7 +22,7 @@ from tools.arguments import parse
 from tools.cluster.parts import BUCKET, Consumer, Web, store_client
 from tools.cluster.second_terminal import notes, signal_part, stop_cluster
 from tools.commands import COMMANDS, locks_of
-from tools.measure.cluster.network import cables
+from tools.measure.cluster.network import cables, can_cut
 from tools.measure.cluster.skewed import SkewedConsumer
 from tools.sites.catalogue import ROOT, STEPS
 from tools.sites.manage import manage
@@ -51,7 +51,7 @@ CONSUMERS = ["consumer-1", "consumer-2", "consumer-3"]
 PROFILES = "SELECT user_id, picture, thumbnail, welcome_error, picture_error FROM accounts_profile"
 pytestmark = pytest.mark.usefixtures("with_all_packages")
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="filters packets as Linux does")
+cutting = pytest.mark.skipif(not can_cut(), reason="filters packets as Linux does")
 GIVEN = {
     "DJANGO_SETTINGS_MODULE": "config.settings_cluster",
     "SECRET_KEY": secrets.token_urlsafe(50),
@@ -404,7 +404,7 @@ def test_work_of_consumers_that_hang_is_done_by_others(cluster, tmp_path):
         ahead.stop()
 
 
-@linux_only
+@cutting
 def test_work_of_a_consumer_that_is_cut_off_is_done_by_others(cluster, tmp_path):
     with cables(cluster.environment_of("consumer-2")) as (network, environment):
         cut_off = Consumer("cut-off", tmp_path, environment, is_first=False)
@@ -431,7 +431,7 @@ def test_work_of_a_consumer_that_is_cut_off_is_done_by_others(cluster, tmp_path)
             cut_off.stop()
 
 
-@linux_only
+@cutting
 def test_web_server_that_is_cut_off_from_postgresql_says_so_in_time(cluster, tmp_path):
     with cables(cluster.environment_of("web-1")) as (network, environment):
         web = Web("cut-off", tmp_path, environment)
@@ -554,6 +554,7 @@ def test_nothing_is_left_of_a_command_that_was_ended(tmp_path, signals):
     numbers = [getattr(signal, name) for name in signals]
     with running_command(tmp_path / "log") as running:
         parts = [psutil.Process(part["process"]) for part in running.noted().values()]
+        store = urlsplit(running.url("store")).port
         for number in numbers:
             running.process.send_signal(number)
         if numbers == [signal.SIGKILL]:
@@ -561,6 +562,7 @@ def test_nothing_is_left_of_a_command_that_was_ended(tmp_path, signals):
             stop_cluster(running.base_port)
         else:
             assert running.process.wait(LIMIT) in [128 + number for number in numbers]
+            assert list(Path("/tmp").glob(f"seaweedfs-*-{store}.sock")) == []
         assert [part for part in parts if not has_ended(part)] == []
         assert not notes(running.base_port).exists()
 

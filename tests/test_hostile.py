@@ -3,6 +3,7 @@
 import html
 import os
 import re
+import socket
 from contextlib import closing
 from http.client import HTTPConnection
 from io import BytesIO
@@ -414,3 +415,13 @@ def is_about_the_slash(answer, method):
 @examples(40)
 def test_no_request_for_a_static_file_gets_another_file(site, owner, method, target):
     assert ask(site, owner, None, method, target).status_code != 200
+
+
+@at_the_last_step
+def test_escape_sequence_in_a_path_does_not_reach_the_servers_terminal(started_site):
+    name = uuid4().hex
+    with socket.create_connection(("127.0.0.1", started_site.port)) as connection:
+        connection.sendall(f"GET /\x1b[31m{name} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        connection.recv(100)
+    wait_for(lambda: f"\\x1b[31m{name} HTTP" in started_site.log.read_text(encoding="utf-8"))
+    assert f"\x1b[31m{name}" not in started_site.log.read_text(encoding="utf-8")

@@ -174,7 +174,22 @@ def test_watch_checks_again_after_a_save(playground):
             if "Waiting" in line:
                 break
         process.send_signal(signal.SIGINT)
-        assert process.wait(LIMIT) == 0
+        assert process.wait(LIMIT) == 130
+
+
+@posix_only
+def test_closed_terminal_stops_a_check_and_leaves_no_process_or_folder(playground, tmp_path):
+    command = [sys.executable, "-m", "tools.playground.check", str(playground)]
+    options = {"stdin": subprocess.DEVNULL, "env": os.environ | {"TMPDIR": str(tmp_path)}}
+    with started(command, "stage 2", **options) as (process, _):
+        wait_for(lambda: process.children(recursive=True), LIMIT)
+        family = process.children(recursive=True)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGINT)
+        _, alive = psutil.wait_procs([process, *family], timeout=LIMIT)
+        assert alive == []
+        assert process.returncode == 128 + signal.SIGHUP
+        assert list(tmp_path.glob("check-*")) == []
 
 
 def test_hints_go_from_the_idea_to_a_line_of_code(playground, capsys):

@@ -1,6 +1,5 @@
 """Run step 5 as it runs on several machines, on this one; or break a part of it."""
 
-import signal
 import sys
 import time
 from contextlib import ExitStack, suppress
@@ -17,21 +16,19 @@ from timing.sign_up import under_way
 
 from ..arguments import parse
 from ..sites.addresses import LOOPBACK
-from ..sites.processes import StartError, check_port_is_free
+from ..sites.processes import StartError, check_port_is_free, stop_in_order
 from ..standins.standins import start_standins
 from .running import WEB_SERVERS, running_cluster
 from .second_terminal import notes, signal_part, stop_cluster, write_notes
 
 COUNTS = """SELECT (SELECT count(*) FROM accounts_user), count(*) - count(given_up_at),
             count(given_up_at) FROM outbox_job"""
-ENDS = [getattr(signal, name) for name in ["SIGINT", "SIGTERM", "SIGHUP"] if hasattr(signal, name)]
 
 
 def main(arguments=None):
     """Run the command; return its exit status."""
     options = parse("cluster", arguments)
-    for number in ENDS:  # Ctrl-C; whoever stops the command; a terminal that is closed
-        signal.signal(number, end)
+    stop_in_order()
     console = Console(highlight=False)
     try:
         if not options.action:
@@ -47,13 +44,6 @@ def main(arguments=None):
         console.print("Stopped.")
         raise
     return 0
-
-
-def end(number, _):
-    """End the command, once: a second Ctrl-C must not interrupt it while it stops the parts."""
-    for each in ENDS:
-        signal.signal(each, lambda *_: None)
-    sys.exit(128 + number)
 
 
 def run(options, console):

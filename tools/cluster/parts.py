@@ -201,8 +201,16 @@ class Store(Part):
         return [program, "mini", *(f"-{name}={value}" for name, value in options.items())]
 
     def options(self):
-        keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
-        return {"env": self.environment | keys, "cwd": self.folder}
+        variables = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+        variables["TMPDIR"] = str(self.folder)  # for its logs
+        return {"env": self.environment | variables, "cwd": self.folder}
+
+    def stop(self):
+        """Stop it, and remove its sockets: another user could not replace them."""
+        super().stop()
+        for port in [self.port, *getattr(self, "other_ports", {}).values()]:
+            for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                path.unlink()
 
     def answers(self, _):
         from botocore.exceptions import BotoCoreError, ClientError

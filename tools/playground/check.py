@@ -4,6 +4,7 @@ import sys
 import time
 
 from ..arguments import parse
+from ..sites.processes import stop_in_order
 from .evidence import Broken, Evidence
 from .project import NoProject, find_project, is_left_out
 from .report import Report
@@ -20,13 +21,11 @@ def main(arguments=None):
         tasks = chosen(project.stage, options.task)
         report = Report(project, with_tracebacks=options.traceback)
         if options.watch:
-            return watch(project, tasks, report)
+            watch(project, tasks, report)
         return 0 if check(project, tasks, report) else 1
     except NoProject as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
 
 
 def check(project, tasks, report):
@@ -58,16 +57,14 @@ def judge(task, seen, messages):
 
 
 def watch(project, tasks, report):
-    """Check now, and again whenever a file has changed, until Ctrl-C; return the last status."""
-    done, seen = False, None
-    try:
-        while True:
-            if (now := saved_at(project.folder)) != seen:
-                seen, done = now, check(project, tasks, report)
-                print("\nWaiting for the next save. Ctrl-C stops.", flush=True)
-            time.sleep(PAUSE)
-    except KeyboardInterrupt:
-        return 0 if done else 1
+    """Check now, and again whenever a file has changed, until Ctrl-C."""
+    seen = None
+    while True:
+        if (now := saved_at(project.folder)) != seen:
+            seen = now
+            check(project, tasks, report)
+            print("\nWaiting for the next save. Ctrl-C stops.", flush=True)
+        time.sleep(PAUSE)
 
 
 def saved_at(folder):
@@ -84,4 +81,5 @@ def saved_at(folder):
 
 
 if __name__ == "__main__":
+    stop_in_order()
     sys.exit(main())

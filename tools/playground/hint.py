@@ -4,6 +4,7 @@ import sys
 
 from ..arguments import parse
 from ..sites.catalogue import STEPS
+from ..sites.processes import stop_in_order
 from .check import judge
 from .evidence import Broken, Evidence
 from .project import NoProject, find_project, note, notes
@@ -54,4 +55,5 @@ def next_hint(project, task):
 
 
 if __name__ == "__main__":
+    stop_in_order()
     sys.exit(main())

@@ -18,7 +18,7 @@ def control(parser):
 def standins(parser):
     """Start only the stand-ins: a joke API, a mail server and its inbox."""
     add_host(parser)
-    parser.add_argument("--http-port", type=int, default=8010, help="0: a free one (8010)")
+    parser.add_argument("--http-port", type=int, default=8010, help="and the next (8010)")
     parser.add_argument("--smtp-port", type=int, default=8025, help="0: a free one (8025)")
     parser.add_argument("--joke-delay", type=float, default=0.2, help="seconds (0.2)")
     parser.add_argument("--mail-delay", type=float, default=0.3, help="seconds (0.3)")

@@ -3,6 +3,7 @@
 import ctypes
 import socket
 import struct
+import sys
 from contextlib import ExitStack, contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
@@ -14,6 +15,18 @@ from ...sites.addresses import LOOPBACK
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
 DROP_ALL = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
 FILTER = struct.pack("HP", 1, ctypes.addressof(DROP_ALL))
+
+
+def can_cut():
+    """Return whether this process may filter packets: some systems let root alone."""
+    if sys.platform != "linux":
+        return False
+    with socket.socket() as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, FILTER)
+        except PermissionError:
+            return False
+    return True
 
 
 class Cable(ThreadingTCPServer):

@@ -4,7 +4,6 @@ import importlib.metadata
 import json
 import os
 import secrets
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -26,6 +25,7 @@ from ...sites.visitor import Visitor
 from ..frame import WORKERS, cpu_seconds
 from ..probe import Probe
 from .faults import AWAY, LIMITS, SKEW, faults, paused, rows
+from .network import can_cut
 
 CONSUMERS = [1, 2, 4]
 VISITORS = [1, 16, 64]
@@ -51,8 +51,8 @@ MANY = [
 
 def cluster(options, console, standins):
     """Return the text of cluster.json: all figures, and what they were measured on."""
-    if sys.platform != "linux":
-        raise StartError("record cluster needs Linux, where it can cut a network.")
+    if not can_cut():
+        raise StartError("record cluster cuts a network: it needs Linux, and on some systems root.")
     size = options.signups / 30
     figures = {name: run(console, standins, size) for name, run in RUNS.items()}
     about = machine_and_versions()
