@@ -1,5 +1,6 @@
 """The upload handlers, the filter of error pages and the hasher, with a view around them."""
 
+import logging
 from io import BytesIO
 
 import pytest
@@ -76,3 +77,11 @@ def test_hash_has_the_parameters_that_owasp_asks_for():
     encoded = make_password(PASSWORD)
     assert encoded.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
     assert identify_hasher(encoded).verify(PASSWORD, encoded)
+
+
+def test_escape_sequence_in_a_request_is_printable():
+    logger = logging.getLogger("django.server")
+    place = ("server", logging.INFO, __file__, 1)
+    record = logger.makeRecord(*place, '"%s" %s', ("GET /\x1b[31m HTTP/1.1", 404), None)
+    assert logger.filter(record)
+    assert record.getMessage() == '"GET /\\x1b[31m HTTP/1.1" 404'
