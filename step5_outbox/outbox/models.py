@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import chain
 from random import uniform
 
 from django.conf import settings
@@ -26,8 +27,8 @@ class JobQuerySet(models.QuerySet):
     def lease_next(self, worker):
         # First attempts come before retries. Otherwise work that keeps failing would stop the rest.
         due = self.filter(due_at__lte=timezone.now()).order_by("due_at")
-        first_attempts = [due.filter(attempts=0, work=work) for work in settings.OUTBOX_WORK]
-        for jobs in [*first_attempts, due]:
+        first_attempts = (due.filter(attempts=0, work=work) for work in settings.OUTBOX_WORK)
+        for jobs in chain(first_attempts, [due]):
             while job := jobs.first():
                 if job.lease(worker):
                     return job
