@@ -76,9 +76,12 @@ def environment():
     if not PYTHON.exists():  # nobody made it by hand, as the README says
         venv = ["-m", "venv", "--clear", "--without-pip", VENV]
         subprocess.run([newer_python(), *venv], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", PYTHON]  # it takes seconds to install another
-    install = ["install", "--quiet", "--no-compile", "--requirement", LOCK]
-    result = subprocess.run([*pip, *install], capture_output=True, encoding="utf-8")
+    if shutil.which("uv"):  # then .venv has no pip
+        install = ["uv", "pip", "install", "--python", PYTHON]
+    else:
+        install = [sys.executable, "-m", "pip", "--python", PYTHON, "install"]
+    install += ["--quiet", "--requirement", LOCK]
+    result = subprocess.run(install, capture_output=True, encoding="utf-8")
     if result.returncode and not os.environ.get("CI"):
         pytest.skip(f"could not install Django 6.1: {result.stderr.splitlines()[-1]}")
     assert result.returncode == 0, result.stderr
