@@ -63,10 +63,10 @@ def test_sign_ups_while_joke_api_or_mail_server_fail_are_answered_and_done_after
 def test_sign_up_while_nothing_listens_is_answered_and_done_afterwards(outbox):
     site, visitors = outbox, [outbox.visitor() for _ in range(2)]
     with Standins(http_port=0, smtp_port=0) as first:
-        ports = {"http_port": first.http_port, "smtp_port": first.smtp_port}
+        ports = {"http_port": 0, "joke_port": first.joke_port, "smtp_port": first.smtp_port}
         addresses = {"JOKE_API_URL": first.joke_url, "EMAIL_PORT": first.smtp_port}
     with workers(site, "consumer.log", **addresses):
-        with Standins(**ports | {"http_port": 0}, **NO_WAIT) as without_joke_api:
+        with Standins(**ports | {"joke_port": 0}, **NO_WAIT) as without_joke_api:
             assert visitors[0].sign_up(PICTURE).status_code == 302
             wait_until_done(site)
         with Standins(**ports | {"smtp_port": 0}, **NO_WAIT):
@@ -78,6 +78,7 @@ def test_sign_up_while_nothing_listens_is_answered_and_done_afterwards(outbox):
     assert all(map(is_shown_as_done, visitors))
     inboxes = [without_joke_api.inbox, after.inbox]
     assert [mail["to"] for [mail] in inboxes] == [[visitor.email] for visitor in visitors]
+    assert ["No joke today" in mail["text"] for [mail] in inboxes] == [True, False]
 
 
 # A disk that is full

@@ -57,7 +57,7 @@ class Evidence:
         variables = {
             "THEIR_FILES": "\n".join(self.their_files),
             "SIMULATED_RESIZE_SECONDS": 0,
-            "JOKE_PORT": self.standins.http_port,
+            "JOKE_PORT": self.standins.joke_port,
             "PYTHONPATH": python_path(ROOT),
         }
         self.site = Site(self.project, self.standins, var_dir, **variables)

@@ -22,28 +22,34 @@ class Standins(State):
     """
 
     def __init__(
-        self, host=LOOPBACK, http_port=8010, smtp_port=8025, joke_delay=0.2, mail_delay=0.3
+        self,
+        host=LOOPBACK,
+        http_port=8010,
+        smtp_port=8025,
+        joke_delay=0.2,
+        mail_delay=0.3,
+        joke_port=None,  # the one after http_port
     ):
         super().__init__(joke_delay, mail_delay)
         self.host, self.http_port, self.smtp_port = host, http_port, smtp_port
         self.smtp_host = LOOPBACK
+        self.joke_port = (http_port and http_port + 1) if joke_port is None else joke_port
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
-            joke_port = self.http_port and self.http_port + 1
             listeners = [
                 stack.enter_context(listen(host, port))
                 for host, port in [
                     (self.host, self.http_port),
-                    (LOOPBACK, joke_port),
+                    (LOOPBACK, self.joke_port),
                     (LOOPBACK, self.smtp_port),
                 ]
             ]
             ports = [listener.getsockname()[1] for listener in listeners]
-            self.http_port, joke_port, self.smtp_port = ports
+            self.http_port, self.joke_port, self.smtp_port = ports
             self.http_url = f"http://{reachable(self.host)}:{self.http_port}"
             self.inbox_url = f"{address(printable(self.host), self.http_port)}/"
-            self.joke_url = f"http://{LOOPBACK}:{joke_port}/joke"
+            self.joke_url = f"http://{LOOPBACK}:{self.joke_port}/joke"
             stack.enter_context(serve(listeners[0], pages, self, self.host))
             stack.enter_context(serve_jokes(self, listeners[1]))
             stack.callback(self.stopping.set)  # mails that wait are cancelled before that
