@@ -8,16 +8,12 @@ how much this process grows at its largest.
 import json
 import sys
 import time
-from io import BytesIO
 from pathlib import Path
 
 import django
-import psutil
 from django.core.files import File
+from each_step.picture_cost import peak_memory, tiny_pictures
 from PIL import Image
-
-if sys.platform != "win32":
-    import resource
 
 SIZE = 300  # pixels that a thumbnail fits in, each way
 
@@ -58,10 +54,7 @@ WAYS = {"step": step, "check": check, "libvips": libvips, "decode": decode}
 
 def main(way, path, times=1):
     django.setup()
-    for format in ["JPEG", "PNG", "WEBP"]:  # loads the code for it, which is not to be counted
-        tiny = BytesIO()
-        Image.new("RGB", (8, 8)).save(tiny, format)
-        tiny.seek(0)
+    for tiny in tiny_pictures():  # loads the code for it, which is not to be counted
         WAYS[way](tiny)
     before = peak_memory()
     costs = [cost(WAYS[way], path) for _ in range(int(times))]
@@ -76,18 +69,6 @@ def cost(work, path):
         start, cpu_start = time.perf_counter(), time.process_time()
         work(file)
         return time.perf_counter() - start, time.process_time() - cpu_start
-
-
-def peak_memory():
-    """Return the most memory that this process has ever had in use, in bytes."""
-    if sys.platform == "win32":
-        return psutil.Process().memory_info().peak_wset
-    if sys.platform == "linux":
-        # Not ru_maxrss: there, a process begins with the peak of the one that started it.
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-        [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1024  # from kB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, unlike elsewhere
 
 
 if __name__ == "__main__":
