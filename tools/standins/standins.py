@@ -63,8 +63,8 @@ class Standins(State):
 
 def start_standins(base_port, host=LOOPBACK):
     """Return the stand-ins, to be entered; raise StartError when their ports are in use."""
-    http_port, smtp_port = base_port + 10, base_port + 25
-    check_port_is_free(host, http_port)
-    for port in [http_port + 1, smtp_port]:
+    standins = Standins(host, http_port=base_port + 10, smtp_port=base_port + 25)
+    check_port_is_free(host, standins.http_port)
+    for port in [standins.joke_port, standins.smtp_port]:
         check_port_is_free(LOOPBACK, port)
-    return Standins(host, http_port=http_port, smtp_port=smtp_port)
+    return standins
