@@ -5,7 +5,8 @@ from io import BytesIO
 from pathlib import Path
 
 import psutil
-from PIL import Image
+
+from .factories import picture_content
 
 if sys.platform not in ("linux", "win32"):
     import resource
@@ -13,11 +14,7 @@ if sys.platform not in ("linux", "win32"):
 
 def tiny_pictures():
     """Return a tiny file of each format: the first work on each loads code for it."""
-    files = [BytesIO() for _ in range(3)]
-    for file, format in zip(files, ["JPEG", "PNG", "WEBP"], strict=True):
-        Image.new("RGB", (8, 8)).save(file, format)
-        file.seek(0)
-    return files
+    return [BytesIO(picture_content(kind, size=(8, 8))) for kind in ["JPEG", "PNG", "WEBP"]]
 
 
 def peak_memory():

@@ -16,14 +16,9 @@ def saved(image, format="JPEG", **options):
     return content.getvalue()
 
 
-def gradient(mode="RGB", size=(640, 480)):
+def gradient(size=(640, 480)):
     """Return an image that runs from black at the top to white at the bottom."""
-    return Image.linear_gradient("L").resize(size).convert(mode)
-
-
-def picture(format="JPEG", mode="RGB", size=(640, 480), **options):
-    """Return the bytes of a picture of `size` pixels, saved with Pillow's `options`."""
-    return saved(gradient(mode, size), format, **options)
+    return Image.linear_gradient("L").resize(size).convert("RGB")
 
 
 def segment(marker, content=b""):

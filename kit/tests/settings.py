@@ -27,5 +27,5 @@ FILE_UPLOAD_HANDLERS = [
 ROOT_URLCONF = "tests.views"
 STATIC_URL = "static/"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
-SILENCE_SECONDS = EMAIL_TIMEOUT = 5
+EMAIL_TIMEOUT = 5
 CONVERSATION_SECONDS = 10

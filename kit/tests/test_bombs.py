@@ -11,9 +11,10 @@ from random import Random
 
 import pytest
 from django.core.exceptions import ValidationError
+from each_step.factories import picture_content as picture
 from PIL import Image
 
-from .factories import check, chunk, picture, riff_chunk, saved, segment, with_parts
+from .factories import check, chunk, riff_chunk, saved, segment, with_parts
 
 SCAN = segment(b"\xda", b"\x01\x01\x00\x00\x3f\x00")
 TABLES = segment(b"\xdb", 900 * bytes(65))

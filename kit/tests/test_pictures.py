@@ -6,11 +6,12 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from each_step.factories import picture_content as picture
 from PIL import Image, ImageOps
 from safeguards import pictures
 from safeguards.pictures import BrokenPicture, PictureField, open_picture
 
-from .factories import check, gradient, picture, saved, thumbnail
+from .factories import check, gradient, saved, thumbnail
 
 UNREADABLE = "We can't read this file. Upload a JPEG, PNG or WebP."
 

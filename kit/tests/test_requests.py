@@ -8,11 +8,9 @@ from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.hashers import identify_hasher, make_password
 from django.contrib.auth.models import User
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from each_step.factories import PASSWORD
+from each_step.factories import picture_content as picture
 from safeguards.hashers import Argon2idPasswordHasher
-
-from .factories import picture
-
-PASSWORD = "correct horse battery staple"
 
 
 def data(content, name="me.jpg"):

@@ -85,7 +85,7 @@ class SignUp:
         return [
             record["event"]
             for record in self.records
-            if record["event"] != "sign-up" and not record["end"] and not self.abandoned_at(record)
+            if record["event"] != "sign-up" and self.state_of(record) == "running"
         ]
 
     @property

@@ -10,7 +10,7 @@ from accounts.models import Profile
 from outbox import tasks
 from outbox.models import Job
 
-from .test_outbox import run_all
+from .test_outbox import break_down, run_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,9 +84,6 @@ def test_second_press_starts_nothing_twice(admin_client, given_up, queue, mailou
 
 
 def test_broken_queue_leaves_the_work_to_the_repair(admin_client, given_up, queue, monkeypatch):
-    def break_down(*args, **kwargs):
-        raise OSError("the queue's disk is full")
-
     with monkeypatch.context() as patched:
         patched.setattr(queue.storage, "enqueue", break_down)
         assertContains(start_again(admin_client), "Started again: 2.")

@@ -123,7 +123,7 @@ def kill(recording, name, step, options):
         site.site.start_again()
         site.settings["restarted_at"] = time.time()
         site.wait_while_new(lambda: min(finished(site.records)) == count, SETTLED_SECONDS)
-    records = sorted(pieces_of_work(site.records), key=lambda record: record["start"])
+    records = pieces_of_work(site.records)
     recording.keep_rows(name, records, [step], count, site.settings)
     interrupted = [record["event"] for record in records if not record["end"]]
     recording.console.print(f"{name}, interrupted: {', '.join(interrupted)}", soft_wrap=True)
