@@ -2,6 +2,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 from compileall import compile_dir
 from contextlib import closing, contextmanager
@@ -133,6 +134,12 @@ def wait_for(condition, seconds=60, pause=0.1):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain"
         time.sleep(pause)
     return value
+
+
+def completed(command, cwd=ROOT, **variables):
+    """Run a command to its end, with further environment variables; return what came of it."""
+    options = {"cwd": cwd, "env": os.environ | variables, "timeout": 600}
+    return subprocess.run(command, capture_output=True, encoding="utf-8", **options)
 
 
 class VisitedSite(Site):

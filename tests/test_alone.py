@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tools.playground.project import LEFT_OUT
 from tools.sites.catalogue import ROOT, STEPS
 from tools.sites.ports import free_port
 from tools.sites.processes import running, wait_until
 from tools.sites.site import answers
 from tools.sites.visitor import Visitor, make_picture
 
-from .conftest import wait_for
+from .conftest import completed, wait_for
 
 LOCKS = ["workshop.txt", "tests.txt"]
 
@@ -56,8 +57,7 @@ def pinned(lock):
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_step_runs_alone(step, python, standins, tmp_path):
     folder = tmp_path / "ein Übungsordner"
-    unwanted = shutil.ignore_patterns("var", "__pycache__", ".*")
-    shutil.copytree(step.folder, folder, ignore=unwanted)
+    shutil.copytree(step.folder, folder, ignore=LEFT_OUT)
     strays = {"PYTHONPATH", "DJANGO_SETTINGS_MODULE", "WITHOUT_PACKAGES"}
     environment = {k: v for k, v in os.environ.items() if k not in strays} | {
         "JOKE_API_URL": standins.joke_url,
@@ -81,11 +81,9 @@ def test_step_runs_alone(step, python, standins, tmp_path):
     assert result.returncode == 0, result.stdout
 
 
-def test_step_without_the_kit_says_what_to_install(tmp_path):
+def test_step_without_the_kit_says_what_to_install():
     without = "import runpy, sys; sys.modules['safeguards'] = None; runpy.run_path('manage.py')"
-    result = subprocess.run(
-        [sys.executable, "-c", without], cwd=STEPS[0].folder, capture_output=True, encoding="utf-8"
-    )
+    result = completed([sys.executable, "-c", without], STEPS[0].folder)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert "pip install ../kit" in result.stderr

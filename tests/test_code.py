@@ -4,15 +4,17 @@ import ast
 import os
 import secrets
 import shutil
-import subprocess
 import sys
 from graphlib import TopologicalSorter
 
 import pytest
 
+from tools.playground.project import LEFT_OUT
 from tools.sites.catalogue import ROOT, STEPS
 from tools.sites.manage import manage
 from tools.upkeep.changes import files_at, same
+
+from .conftest import completed
 
 # All that Django's commands judge a step by; where it is that of an earlier step, so is the answer.
 JUDGED = [
@@ -36,19 +38,9 @@ DISTINCT = [
 by_settings = pytest.mark.parametrize("step", DISTINCT, ids=lambda step: step.name)
 
 
-def run(command, cwd=ROOT, **environment):
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        env=os.environ | environment,
-        capture_output=True,
-        encoding="utf-8",
-    )
-
-
 @pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=" ".join)
 def test_ruff_finds_nothing(arguments):
-    result = run([sys.executable, "-m", "ruff", *arguments, "."])
+    result = completed([sys.executable, "-m", "ruff", *arguments, "."])
     assert result.returncode == 0, result.stdout
 
 
@@ -82,7 +74,7 @@ def test_deployment_check_is_clean_with_debug_off_and_no_migration_is_missing(
     step, tmp_path, monkeypatch
 ):
     monkeypatch.delenv("EMAIL_BACKEND", raising=False)
-    result = run(
+    result = completed(
         manage("shell", "--no-imports", "--command", CHECKS),
         step.folder,
         VAR_DIR=str(tmp_path),
@@ -95,7 +87,7 @@ def test_deployment_check_is_clean_with_debug_off_and_no_migration_is_missing(
 @by_settings
 def test_missing_secret_key_is_a_clear_error_with_debug_off(step, tmp_path):
     os.environ.pop("SECRET_KEY", None)
-    result = run(manage("check"), step.folder, VAR_DIR=str(tmp_path), DEBUG="off")
+    result = completed(manage("check"), step.folder, VAR_DIR=str(tmp_path), DEBUG="off")
     assert result.returncode != 0
     assert "Set the SECRET_KEY environment variable" in result.stderr
 
@@ -120,9 +112,8 @@ def test_strangers_meet_the_code_of_the_first_or_the_last_step(step):
 def test_step_may_be_in_a_folder_of_any_name(tmp_path):
     """As a copy to experiment with is: the cookies are named after it."""
     folder = tmp_path / "Übung eins, kopiert"
-    unwanted = shutil.ignore_patterns("var", "__pycache__", ".*")
-    shutil.copytree(STEPS[0].folder, folder, ignore=unwanted)
+    shutil.copytree(STEPS[0].folder, folder, ignore=LEFT_OUT)
     script = "from django.test import Client; r = Client(headers={'host': 'localhost'})"
     script += ".get('/signup/'); print(r.status_code, *r.cookies)"
-    result = run(manage("shell", "--no-imports", "--command", script), folder)
+    result = completed(manage("shell", "--no-imports", "--command", script), folder)
     assert result.stdout.split() == ["200", "%C3%9Cbung%20eins%2C%20kopiert_csrftoken"]

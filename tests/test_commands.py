@@ -22,22 +22,23 @@ from tools.demo.run import keep_consumer_running, watch_code
 from tools.sites.catalogue import ROOT
 from tools.sites.ports import free_port, reserved_ports
 from tools.sites.processes import StartError, has_ended, sole_owner, stop
+from tools.sites.site import answers
 from tools.sites.visitor import Visitor
 
-from .conftest import wait_for
+from .conftest import completed, wait_for
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 LIMIT = 300  # seconds, for what never happens
 # Runs a command as if there were one step: how it stops does not hang on how many there are.
 WITH_ONE_STEP = """
 import sys
-import time
 from tools.sites import catalogue
 from tools.{package} import {name}
 catalogue.STEPS[:] = [catalogue.BY_NUMBER[{number}]]
 sys.exit({name}.main())
 """
 SITE_AND_CONSUMER = 2  # processes
+QUICK = {"SIMULATED_RESIZE_SECONDS": "0.5", "PYTHONUTF8": "1"}  # without simulated work
 
 
 def command(name, *arguments):
@@ -48,7 +49,7 @@ def command(name, *arguments):
 
 def quick():
     """Return an environment without simulated work."""
-    return os.environ | {"SIMULATED_RESIZE_SECONDS": "0.5", "PYTHONUTF8": "1"}
+    return os.environ | QUICK
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
     with started(short_demo(tmp_path, base_port), "Starting", env=env) as (demo, _):
         wait_for(lambda: len(demo.children(recursive=True)) == SITE_AND_CONSUMER, LIMIT, pause=0.3)
         wait_for(lambda: "sign-up" in said_by_now(tmp_path), LIMIT)
-        assert answers(f"http://127.0.0.1:{base_port}/")  # the race's page, already
+        assert answers(f"http://127.0.0.1:{base_port}")  # the race's page, already
         family = demo.children(recursive=True)
         demo.send_signal(signal.SIGINT)
         _, alive = psutil.wait_procs([demo, *family], timeout=LIMIT)
@@ -142,14 +143,8 @@ def test_port_in_use_is_said_in_one_line(tmp_path, base_port, name):
     arguments = ["2"] if name == "run" else ["--once", f"--var-dir={tmp_path}"]
     port = int(base_port) + (2 if name == "run" else 25)
     with socket.create_server(("127.0.0.1", port)):  # by this process, which is no workshop.py
-        result = subprocess.run(
-            command(name, *arguments, f"--base-port={base_port}"),
-            cwd=ROOT,
-            env=quick() | {"COLUMNS": "200"},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=LIMIT,
-        )
+        arguments = command(name, *arguments, f"--base-port={base_port}")
+        result = completed(arguments, COLUMNS="200", **QUICK)
     assert result.returncode == 1
     said = " ".join((result.stdout + result.stderr).split())
     assert says_that_the_port_is_taken(said, port)
@@ -166,7 +161,7 @@ def says_that_the_port_is_taken(text, port):
 def test_run_serves_one_step(base_port):
     arguments = command("run", "1", f"--base-port={base_port}")
     with started(arguments, "Starting development server", env=quick()) as (run, family):
-        url = f"http://127.0.0.1:{int(base_port) + 1}/"
+        url = f"http://127.0.0.1:{int(base_port) + 1}"
         wait_for(lambda: answers(url), LIMIT)
         assert "Step 1" in requests.get(url, timeout=10).text
         family = run.children(recursive=True)
@@ -213,12 +208,7 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
     # Not step 4, as above: two that begin at once in a new clone would both make its database.
     arguments = [sys.executable, launcher, "run", "5", f"--base-port={base_port}"]
     with started(arguments, "Huey's consumer is process", env=quick()) as (run, _):
-        second = subprocess.run(
-            command("run", "2", f"--base-port={base_port}"),
-            cwd=ROOT,
-            capture_output=True,
-            encoding="utf-8",
-        )
+        second = completed(command("run", "2", f"--base-port={base_port}"))
         assert second.returncode == 1
         running = (
             f"A `workshop.py run 5 --base-port={base_port}` is running already (process {run.pid}, "
@@ -314,14 +304,7 @@ def test_demo_stops_when_its_launcher_is_killed(tmp_path, base_port):
 
 def test_second_command_on_the_same_var_is_refused(tmp_path, base_port):
     with sole_owner(tmp_path / "step5_outbox"):
-        result = subprocess.run(
-            short_demo(tmp_path, base_port),
-            cwd=ROOT,
-            env=quick() | {"COLUMNS": "300"},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=LIMIT,
-        )
+        result = completed(short_demo(tmp_path, base_port), COLUMNS="300", **QUICK)
     assert result.returncode == 1
     assert "step5_outbox is in use by" in result.stdout
     assert f"(process {os.getpid()}): stop that first." in " ".join(result.stdout.split())
@@ -334,20 +317,11 @@ def test_var_of_somebody_else_is_said_in_one_line(tmp_path):
         pass
 
 
-def answers(url):
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
-        return False
-
-
 def test_control_changes_the_stand_ins_and_says_what_is_set(standins):
     url = f"--url={standins.http_url}"
 
     def control(*settings):
-        return subprocess.run(
-            command("control", *settings, url), cwd=ROOT, capture_output=True, encoding="utf-8"
-        )
+        return completed(command("control", *settings, url))
 
     assert control("mail_failure=5xx", "joke_delay=2").returncode == 0
     assert (standins.settings["mail_failure"], standins.settings["joke_delay"]) == ("5xx", 2)
@@ -361,8 +335,7 @@ def test_control_without_stand_ins_is_one_line():
     with socket.create_server(("127.0.0.1", 0)) as other:  # another program, which says nothing
         Thread(target=lambda: other.accept()[0].close(), daemon=True).start()
         for port in [other.getsockname()[1], free_port()]:
-            arguments = command("control", f"--url=http://127.0.0.1:{port}")
-            result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
+            result = completed(command("control", f"--url=http://127.0.0.1:{port}"))
             assert result.returncode == 1
             assert "No stand-ins answer" in result.stdout
             assert result.stderr == ""

@@ -14,7 +14,6 @@ from tools.sites.catalogue import ROOT, STEPS
 
 by_readme = pytest.mark.parametrize("path", readmes(), ids=lambda p: p.relative_to(ROOT).as_posix())
 by_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-INSTALLED = COMMANDS["demo"].locks  # by the first run
 DEMO = "notebooks/data/demo.json"
 
 

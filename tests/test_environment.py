@@ -177,13 +177,11 @@ def write_slow_sdist(folder):
 def make_clone(folder):
     """Return a new Clone, in a folder with a space and non-ASCII letters in its name."""
     root, wheels = folder / "Übung – 練習 1", folder / "wheels"
-    for room in [*ROOMS, "sites"]:
-        (root / "tools" / room).mkdir(parents=True)
-    (root / "requirements").mkdir()
-    wheels.mkdir()
+    wheels.mkdir(parents=True)
     for name in LAUNCHER:
-        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
+    (root / "requirements").mkdir()
     (root / "tools" / "demo" / "demo.py").write_text(REPORT, encoding="utf-8")
     (root / "tools" / "upkeep" / "test_all.py").write_text(REPORT, encoding="utf-8")
     (root / "tools" / "demo" / "run.py").write_text(WAIT_FOR_SIGNAL, encoding="utf-8")
@@ -276,7 +274,7 @@ def test_callers_variables_reach_the_command_only_if_they_are_meant_for_it(built
     assert "SIMULATED_RESIZE_SECONDS" in seen["variables"]
 
 
-def test_pips_settings_that_lead_elsewhere_are_named_each_time(clone, built, tmp_path):
+def test_pips_settings_that_lead_elsewhere_are_named_each_time(clone, tmp_path):
     settings = tmp_path / "pip.conf"
     settings.write_text(f"[install]\ntarget = {(tmp_path / 'x').as_posix()}\n", encoding="utf-8")
     for _ in range(2):

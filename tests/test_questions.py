@@ -1,7 +1,6 @@
 """Questions about running tasks, each answered by a test of that name; PRODUCTION.md links here."""
 
 import configparser
-import os
 import re
 import shutil
 import sqlite3
@@ -17,13 +16,14 @@ import pytest
 from huey import SqliteHuey
 from huey.exceptions import HueyException
 
+from tools.playground.project import LEFT_OUT
 from tools.publish.docs import read
 from tools.sites.catalogue import BY_NUMBER
 from tools.sites.manage import manage, new_database
 from tools.sites.site import running_site
 from tools.sites.visitor import PASSWORD, make_picture
 
-from .conftest import VisitedSite, outbox_site, wait_for, workers
+from .conftest import VisitedSite, completed, outbox_site, wait_for, workers
 from .test_contract import mail_to
 from .test_durability import is_done, jobs
 
@@ -95,9 +95,7 @@ def test_task_that_waits_is_lost_when_its_function_was_renamed(queue_with_a_wait
 def python(step, tmp_path, code):
     """Return what a Python in the step's folder says that knows the settings, and nothing else."""
     variables = {"DJANGO_SETTINGS_MODULE": "config.settings", "VAR_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", code]
-    options = {"cwd": step.folder, "env": os.environ | variables}
-    return subprocess.run(command, capture_output=True, encoding="utf-8", **options)
+    return completed([sys.executable, "-c", code], step.folder, **variables)
 
 
 def test_tasks_cannot_be_imported_before_the_apps_are_ready(tmp_path):
@@ -112,11 +110,11 @@ def test_tasks_can_be_imported_after_setup(tmp_path):
 
 def test_receivers_imported_at_the_top_of_apps_py_stop_the_site(tmp_path):
     folder = tmp_path / STEP_4.name
-    shutil.copytree(STEP_4.folder, folder, ignore=shutil.ignore_patterns("var", "__pycache__"))
+    shutil.copytree(STEP_4.folder, folder, ignore=LEFT_OUT)
     apps = folder / "accounts" / "apps.py"
     text = apps.read_text(encoding="utf-8")
     apps.write_text(f"from . import signals  # noqa: F401\n{text}", encoding="utf-8")
-    result = subprocess.run(manage("check"), cwd=folder, capture_output=True, encoding="utf-8")
+    result = completed(manage("check"), folder)
     assert "AppRegistryNotReady: Apps aren't loaded yet." in result.stderr
 
 
@@ -163,10 +161,7 @@ def test_what_to_watch_counts_the_jobs_that_nobody_does(tmp_path):
     code = f"import datetime\nfrom outbox.models import Job\nfor row in {rows}:\n"
     code += "    Job.objects.create(work='welcome', key='1', **row)\n"
     command = manage("shell", "--no-imports", "--command", code + block("python", "from datetime"))
-    variables = os.environ | {"VAR_DIR": str(tmp_path)}
-    result = subprocess.run(
-        command, cwd=STEP_5.folder, env=variables, capture_output=True, encoding="utf-8"
-    )
+    result = completed(command, STEP_5.folder, VAR_DIR=str(tmp_path))
     assert result.stdout.split() == ["given_up=1", "late=2"], result.stderr
 
 
@@ -188,13 +183,7 @@ def test_systemd_unit_lets_the_workers_finish(unit):
 
 def test_systemd_unit_starts_a_command_that_exists(unit, tmp_path):
     *_, name = unit["Service"]["ExecStart"].split()
-    result = subprocess.run(
-        manage(name, "--help"),
-        cwd=STEP_5.folder,
-        env=os.environ | {"VAR_DIR": str(tmp_path)},
-        capture_output=True,
-        encoding="utf-8",
-    )
+    result = completed(manage(name, "--help"), STEP_5.folder, VAR_DIR=str(tmp_path))
     assert "number of worker threads" in " ".join(result.stdout.split()), result.stderr
 
 
@@ -203,9 +192,7 @@ def test_systemd_accepts_the_unit(unit, tmp_path):
     text = block("ini").replace("/srv/site/.venv/bin/python", f'"{sys.executable}"')
     path = tmp_path / "consumer.service"
     path.write_text(text, encoding="utf-8")
-    result = subprocess.run(
-        ["systemd-analyze", "verify", path], capture_output=True, encoding="utf-8"
-    )
+    result = completed(["systemd-analyze", "verify", path])
     said = [line for line in result.stderr.splitlines() if path.name in line]
     assert (said, result.returncode) == ([], 0), result.stderr
 

@@ -1,8 +1,6 @@
 """The recording, made for real with one sign-up where the notebooks have thirty."""
 
 import json
-import os
-import subprocess
 from datetime import date
 from functools import partial
 from itertools import groupby
@@ -17,12 +15,13 @@ from tools.arguments import parse
 from tools.measure.frame import SEED
 from tools.race.drawing import drawing
 from tools.race.recorded import RecordedLane
-from tools.sites.catalogue import ROOT, STEPS
+from tools.sites.catalogue import STEPS
 from tools.sites.machine import machine_and_versions
 from tools.sites.processes import StartError
 from tools.sites.visitor import SignUpRefused
 
-from .test_commands import LIMIT, command
+from .conftest import completed
+from .test_commands import command
 
 # The steps of each run.
 RUNS = {
@@ -47,18 +46,6 @@ PRINTED = "printed.txt"  # beside the data: what the recording printed
 CLOCKS_DIFFER = 0.5  # seconds at most between the site's and the client's: upload and network
 
 
-def record(folder):
-    """Return the finished command, which wrote to the folder or did not."""
-    return subprocess.run(
-        command("record", f"--into={folder}", "--signups=1", *QUICK),
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        env=os.environ | {"OUTBOX_LEASE_SECONDS": "3"},
-        timeout=LIMIT * 2,
-    )
-
-
 def record_in_process(*arguments):
     tools.measure.record.record(parse("record", arguments), Console(quiet=True))
 
@@ -67,7 +54,8 @@ def record_in_process(*arguments):
 def recording(tmp_path_factory):
     """The data of a recording, and what it printed."""
     folder = tmp_path_factory.mktemp("data")
-    result = record(folder)
+    arguments = command("record", f"--into={folder}", "--signups=1", *QUICK)
+    result = completed(arguments, OUTBOX_LEASE_SECONDS="3")
     assert result.returncode == 0, result.stdout + result.stderr
     (folder.parent / PRINTED).write_text(result.stdout, encoding="utf-8")
     return folder

@@ -11,19 +11,20 @@ import sys
 import threading
 import time
 from email.message import EmailMessage
-from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import requests
 
+from tools.sites.catalogue import ROOT
 from tools.standins.smtp import MAX_MAIL_BYTES
 from tools.standins.standins import Standins
 from tools.standins.state import ALLOWED, JOKES
 
-from .conftest import wait_for
+from .conftest import completed, wait_for
 
-ROOT = Path(__file__).resolve().parent.parent
+COMMAND = [sys.executable, "-m", "tools.standins.serve", "--http-port=0", "--smtp-port=0"]
 LONG = 60  # seconds: the limit of what should not take any time worth mentioning
 
 
@@ -45,14 +46,14 @@ def make_mail(subject="Welcome", text="Hello Ada", html=None):
     return mail
 
 
-def send(standins, mail=None, **envelope):
+def send(standins, mail=None):
     with smtplib.SMTP(standins.smtp_host, standins.smtp_port, "tests", timeout=LONG) as smtp:
-        return smtp.send_message(mail or make_mail(), **envelope)
+        return smtp.send_message(mail or make_mail())
 
 
-def get_joke(standins, timeout=LONG):
+def get_joke(standins):
     headers = {"Accept": "application/json"}
-    return requests.get(standins.joke_url, headers=headers, timeout=timeout)
+    return requests.get(standins.joke_url, headers=headers, timeout=LONG)
 
 
 def get(standins, path, **headers):
@@ -63,10 +64,6 @@ def post_control(standins, body, **headers):
     body = body if isinstance(body, (str, bytes)) else json.dumps(body)
     headers = {"Content-Type": "application/json"} | headers
     return requests.post(standins.http_url + "/control", body, headers=headers, timeout=LONG)
-
-
-def delete_inbox(standins, **headers):
-    return requests.delete(standins.http_url + "/inbox.json", headers=headers, timeout=LONG)
 
 
 def connect_for_joke(standins):
@@ -291,7 +288,8 @@ def test_inbox_shows_the_newest_mail_first_and_can_be_emptied(standins):
     send(standins, make_mail("newer"))
     page = get(standins, "/").text
     assert page.index("newer") < page.index("older")
-    assert delete_inbox(standins).json()["count"] == 0
+    emptied = requests.delete(standins.http_url + "/inbox.json", timeout=LONG)
+    assert emptied.json()["count"] == 0
     assert get(standins, "/inbox.json").json() == {"count": 0, "mails": []}
 
 
@@ -359,7 +357,7 @@ def test_other_websites_get_no_answer(standins, path):
 def running_standins(*options):
     """Start the command on free ports; yield the process and what it printed, as a dict."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tools.standins.serve", "--http-port=0", "--smtp-port=0", *options],
+        [*COMMAND, *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -376,14 +374,7 @@ def running_standins(*options):
 def test_port_in_use_is_one_line_and_status_1(port):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        ended = subprocess.run(
-            [sys.executable, "-m", "tools.standins.serve", "--http-port=0", "--smtp-port=0"]
-            + [f"{port}={number}"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=LONG,
-        )
+        ended = completed([*COMMAND, f"{port}={number}"])
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1
@@ -403,11 +394,14 @@ def test_process_stops_cleanly_while_requests_do_not_end(name, failure):
         assert requests.post(url, json=failures, timeout=LONG).json()["joke_delay"] == 0
         host, port = printed["joke API"].removeprefix("http://").removesuffix("/joke").split(":")
         smtp_host, smtp_port = printed["SMTP"].split(":")
+        server = psutil.Process(process.pid)
+        before = server.num_threads()
         with (
             socket.create_connection((host, int(port)), timeout=LONG) as sock,
             mail_under_way(smtp_host, int(smtp_port)),
         ):
             sock.sendall(b"GET /joke HTTP/1.0\r\n\r\n")
+            wait_for(lambda: server.num_threads() > before)  # the joke API has taken it
             assert requests.get(url, timeout=LONG).status_code == 200
             process.send_signal(getattr(signal, name))  # on Windows, SIGTERM is terminate()
             process.wait(LONG)

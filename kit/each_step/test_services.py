@@ -183,7 +183,7 @@ def test_profile_without_a_picture_needs_no_resize(user):
     assert reloaded(user).is_settled
 
 
-def test_worker_that_was_stopped_for_long_leaves_the_thumbnail_of_another(user, media_root):
+def test_worker_that_was_stopped_for_long_leaves_the_thumbnail_of_another(user):
     stopped = reloaded(user)
     resize_profile_image(user.profile)
     first = reloaded(user).thumbnail.name

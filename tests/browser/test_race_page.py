@@ -142,14 +142,15 @@ def test_before_the_start_the_page_asks_and_offers_no_kill(url, open_page):
     assert axe_violations(page) == []
 
 
-@pytest.mark.parametrize("seconds", [2, 4, 6, 8, 10, 16, 20, 30, 40, 60, 80])
-def test_times_of_the_axis_stand_apart(url, open_page, seconds):
+def test_times_of_the_axis_stand_apart(url, open_page):
     page = open_page(url, viewport=PHONE)
-    page.evaluate("seconds => drawAxis(seconds)", seconds)
-    labels = page.locator(".axis span").evaluate_all("e => e.map(e => e.getBoundingClientRect())")
-    assert len(labels) >= 3
-    for left, right in pairwise(labels):
-        assert left["right"] < right["left"]
+    for seconds in [2, 4, 6, 8, 10, 16, 20, 30, 40, 60, 80]:
+        page.evaluate("seconds => drawAxis(seconds)", seconds)
+        spans = page.locator(".axis span")
+        labels = spans.evaluate_all("e => e.map(e => e.getBoundingClientRect())")
+        assert len(labels) >= 3, seconds
+        for left, right in pairwise(labels):
+            assert left["right"] < right["left"], seconds
 
 
 def test_kill_button_kills_and_says_so(races, url, open_page):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from functools import partial
 from html import unescape
@@ -23,6 +22,7 @@ from tools.race.recorded import RecordedLane
 from tools.sites.catalogue import ROOT, STEPS
 from tools.upkeep.changes import changed_lines
 
+from ..conftest import completed
 from .test_pages import COLOUR_RULES, PHONE, axe_violations
 
 DESKTOP = {"width": 1280, "height": 800}  # pixels
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.xdist_group("sites")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("published") / "site"
     command = [sys.executable, "-m", "tools.publish.site", f"--output={folder}"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
+    result = completed(command)
     assert result.returncode == 0, result.stderr
     return folder
 
@@ -57,7 +57,7 @@ def pages(folder):
     return sorted(folder.rglob("*.html"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def served(folder):
     """The address of a plain file server that serves the folder."""
 
