@@ -9,11 +9,10 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from ...sites.catalogue import STEPS
-from ...sites.processes import StartError
 from ...sites.production import ProductionSite, production_command
 from ...sites.site import running_site
 from ...sites.visitor import make_picture
-from ...standins.standins import Standins
+from ..frame import own_standins, wait_for
 from ..losses import counts
 from .client import send_at_once, sign_up_requests
 from .floor import BARE, bare_site
@@ -82,11 +81,11 @@ class Crowd:
 
         The rows say so: of a large crowd, the timing log keeps the latest only.
         """
-        deadline = time.monotonic() + LIMIT
-        while len(set(counts(self.site.var_dir).values())) > 1:  # users, mails, thumbnails
-            if time.monotonic() > deadline:
-                raise StartError(f"{self.site.step.label}: work was not done in {LIMIT} s.")
-            time.sleep(REST)
+
+        def is_done():
+            return len(set(counts(self.site.var_dir).values())) == 1  # users, mails, thumbnails
+
+        wait_for(is_done, f"{self.site.step.label}: work was not done", LIMIT, pause=REST)
         time.sleep(REST)
 
 
@@ -97,8 +96,8 @@ def measure(bench):
     with ExitStack() as stack:
         enter = stack.enter_context
         delays = {"joke_delay": DELAY, "mail_delay": DELAY}
-        slow = enter(Standins(http_port=0, smtp_port=0, **delays))
-        quick = enter(Standins(http_port=0, smtp_port=0, joke_delay=0, mail_delay=0))
+        slow = enter(own_standins(**delays))
+        quick = enter(own_standins(joke_delay=0, mail_delay=0))
         folder = Path(enter(TemporaryDirectory(ignore_cleanup_errors=True)))
         hashing = enter(probe("load_probe", STEPS[0], quick, "tools.sites.production_settings"))
 

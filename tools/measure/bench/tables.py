@@ -1,53 +1,6 @@
-"""The pages' tables of the benchmarks. Imports the standard library only, like publish/docs.py."""
+"""The pages' table of the queues. Imports the standard library only, like publish/docs.py."""
 
-from statistics import median, quantiles
-
-
-def bench_table(record):
-    """Return the most important ratios of a record as a Markdown table."""
-    parts = record["parts"]
-    lines = ["| what | ratio | n |", "| --- | ---: | ---: |"]
-    lines += [f"| {what} | {figure} | {n} |" for what, figure, n in rows(parts)]
-    return "\n".join(lines) + "\n"
-
-
-def rows(parts):
-    """Yield what is measured, its ratio as text, and of how many measurements it is."""
-    seconds = parts["floor"]["seconds"]
-    for step in ["Step 4", "Step 5"]:
-        page, bare = seconds[f"{step}, upload"], seconds["bare, upload"]
-        yield (
-            f"{step}'s page with a picture ÷ a sign-up that only saves two rows, median (p95)",
-            f"{median(page) / median(bare):.2f} ({p95(page) / p95(bare):.2f})",
-            len(page),
-        )
-    crowds = parts["load"]["crowds"]
-    hashing = median(crowds["hashing alone"]["per_second"])
-    crowd = crowds["Step 5, its workers elsewhere"]
-    most = max(crowd, key=int)
-    yield (
-        f"step 5's pages a second, {most} visitors at once ÷ password hashes a second",
-        f"{median(crowd[most]['pages_per_second']) / hashing:.2f}",
-        len(crowd[most]["pages_per_second"]),  # bursts
-    )
-    few, many = (
-        parts["growth"]["seconds"][size] for size in ["10 users, 10 jobs", "1000000 users"]
-    )
-    for what in ["sign-up without its hash", "repair"]:
-        yield (
-            f"{what}, 1,000,000 users ÷ 10 users",
-            f"{median(many[what]) / median(few[what]):.2f}",
-            len(many[what]),
-        )
-    thumbnail = parts["pictures"]["costs"]["JPEG, 12 megapixels"]
-    step, libvips = (
-        median(cost["seconds"] for cost in thumbnail[way]) for way in ["step", "libvips"]
-    )
-    yield (
-        "thumbnail of a JPEG of 12 megapixels ÷ the same with libvips",
-        f"{step / libvips:.2f}",
-        len(thumbnail["step"]),
-    )
+from statistics import median
 
 
 def queues_table(record):
@@ -74,7 +27,3 @@ def queues_table(record):
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
-
-
-def p95(numbers):
-    return quantiles(numbers, n=20, method="inclusive")[-1]
