@@ -15,6 +15,7 @@ MAX_SCANS = 100  # of a JPEG, each of which is work for all its pixels; real one
 
 MARKER = re.compile(rb"\xff([^\x00\xff])")
 SCAN, END = b"\xff\xda", b"\xff\xd9"
+SCAN_OR_END = re.compile(rb"\xff[\xda\xd9]")
 WITHOUT_LENGTH = range(0xD0, 0xDA)  # the marker is the whole segment
 # Of each, every decoder reads the length: frames, tables, and the interval of restarts. No frame
 # with arithmetic coding, in which a bit may stand for a whole block.
@@ -60,12 +61,15 @@ def jpeg(content):
     else:
         raise ValueError("too many segments")
     limit_tables(kept)
-    # The decoder also stops here. The video that some phones put behind it may look like scans.
-    end = content.find(END, start)
-    scans = content[marker.start() : end + len(END) if end > 0 else None]
-    if scans.count(SCAN) > MAX_SCANS:
-        raise ValueError("too many scans")
-    return b"".join([content[:2], exif, *kept, scans])
+    end = None
+    for scans, found in enumerate(SCAN_OR_END.finditer(content, marker.start())):
+        # The decoder also stops here. The video that some phones put behind it may look like scans.
+        if found[0] == END:
+            end = found.end()
+            break
+        if scans == MAX_SCANS:
+            raise ValueError("too many scans")
+    return b"".join([content[:2], exif, *kept, content[marker.start() : end]])
 
 
 def png(content):
