@@ -37,5 +37,4 @@ def thumbnail_cost(way, path, step, environment, times=1):
     )
     if result.returncode:
         raise StartError(f"Pictures, {way}: {result.stderr.strip().splitlines()[-1]}")
-    cost = json.loads(result.stdout)
-    return {"seconds": cost["seconds"], "bytes": cost["bytes"]}
+    return json.loads(result.stdout)

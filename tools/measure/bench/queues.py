@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from ...cluster.parts import Postgres, Redis
 from ...sites.catalogue import BY_NUMBER, ROOT
 from ...sites.processes import StartError, kill, start, stop
+from ...sites.site import words
 from ..frame import wait_for
 from ..probe import Probe
 from .measuring import POLL, idle_cpu, p95, ratio, rounded
@@ -92,8 +93,7 @@ class Lane:
             "DATABASE_URL": f"sqlite:///{(folder / 'db.sqlite3').as_posix()}",
             "HUEY_FILE": str(folder / "huey.sqlite3"),
             "NOTES": str(self.notes_file),
-        }
-        self.environment |= environment
+        } | environment
         module, log = f"{__package__}.queue_probe", folder / "probe.log"
         self.probe = Probe(module, ROOT, self.environment, log)
         self.command, self.processes = self.probe.ask("prepare")
@@ -138,20 +138,13 @@ class Lane:
         self.wait_until(lambda: set(numbers) <= self.notes(what).keys(), f"tasks are not {what}")
         return self.notes(what)
 
-    def wait_for_work(self, count):
-        """Return when so many tasks are begun and not done; raise StartError."""
-        self.wait_until(lambda: len(self.at_work()) >= count, f"{count} tasks are not at work")
-
     def wait_until(self, condition, problem):
+        """Return when the condition is true; raise StartError with what the workers logged last."""
         try:
             wait_for(condition, f"{self.queue.name}: {problem}", LIMIT, POLL)
         except StartError as error:
-            raise StartError(f"{error}\n{self.last_words()}") from None
-
-    def last_words(self):
-        """Return the last lines that the workers have logged."""
-        log = (self.folder / "worker.log").read_text(encoding="utf-8", errors="replace")
-        return "\n".join(log.strip().splitlines()[-5:])
+            last_lines = words(self.folder / "worker.log").strip().splitlines()[-5:]
+            raise StartError("\n".join([str(error), *last_lines])) from None
 
     def at_work(self):
         return self.notes("begun").keys() - self.notes("done").keys()
@@ -272,7 +265,7 @@ def killing(bench, lanes, found):
     killed, tasks = {}, {}
     for name, lane in lanes.items():
         tasks[name], _ = lane.queue_tasks(KILLED_TASKS, KILLED_TASK_SECONDS)
-        lane.wait_for_work(2)
+        lane.wait_until(lambda lane=lane: len(lane.at_work()) >= 2, "2 tasks are not at work")
         lane.stop(kill)
         killed[name] = time.time()
         found[name]["interrupted"] = len(lane.at_work())
