@@ -1,8 +1,4 @@
-"""Record the runs that the notebooks plot: what the steps' own timing logs say of each.
-
-Nothing is written before the last run is over. All runs take about fifteen minutes and 300 MB of
-temporary files. The machine should do nothing else meanwhile.
-"""
+"""Record the runs that the notebooks plot: what the steps' own timing logs say of each."""
 
 import json
 import sys
@@ -15,21 +11,10 @@ from rich.progress import track
 from ..sites.machine import machine_and_versions
 from ..sites.visitor import PICTURE_SIZE, SignUpRefused, make_picture
 from .frame import SEED, WORKERS, finished, measured, own_standins, run_command, to_keep, write
-from .runs import bursts, hashes, kills, one_at_a_time, web
-from .runs_of_pictures import pictures
-from .runs_of_races import races
+from .runs import bursts, hashes, kills, one_at_a_time, pictures, races, web
 
-RUNS = {
-    "one_at_a_time": one_at_a_time,
-    "bursts": bursts,
-    "kills": kills,
-    "hashes": hashes,
-    "pictures": pictures,
-    "web": web,
-    "races": races,
-}
+RUNS = {run.__name__: run for run in [one_at_a_time, bursts, kills, hashes, pictures, web, races]}
 RECORDED = "recorded.json"
-ARGON2ID = "safeguards.hashers.Argon2idPasswordHasher"  # as in the steps' settings
 
 
 def main(arguments=None):
@@ -82,7 +67,7 @@ class Recording:
             "joke_delay": self.standins.settings["joke_delay"],
             "mail_delay": self.standins.settings["mail_delay"],
             "workers": WORKERS,
-            "password_hasher": ARGON2ID,
+            "password_hasher": "safeguards.hashers.Argon2idPasswordHasher",  # the steps' own
             "picture": {"format": "jpeg", "size": PICTURE_SIZE, "bytes": len(self.picture)},
         } | changed
 

@@ -1,10 +1,12 @@
 """The recorded runs. Each takes the Recording and the options of the command."""
 
+import json
 import math
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -14,11 +16,17 @@ from timing.records import TimingLog, pieces_of_work
 
 from ..demo.demo import demo_sites, sign_up_everywhere
 from ..demo.figures import show, to_json
+from ..race.races import Races
+from ..race.recorded import recorded
+from ..sites.addresses import POLL
 from ..sites.catalogue import BY_NUMBER, ROOT, STEPS
+from ..sites.machine import machine_and_versions
+from ..sites.manage import step_environment
 from ..sites.processes import StartError, python_path, running, wait_until
 from ..sites.visitor import SignUpRefused
 from . import busy_clients
 from .frame import SEED, WORKERS, finished
+from .pictures import picture, thumbnail_cost
 
 STEP3, STEP4, STEP5 = (BY_NUMBER[number] for number in [3, 4, 5])
 PBKDF2 = "django.contrib.auth.hashers.PBKDF2PasswordHasher"
@@ -30,6 +38,9 @@ BUSY_PAGE = "/signup/"
 KILL_RESIZE_SECONDS = 2  # at most: the longest work that a kill interrupts
 KILL_LEASE_SECONDS = 5  # longer than that
 SETTLED_SECONDS = 2 * KILL_LEASE_SECONDS  # without a new record, all that will come back is back
+PICTURES = [("jpeg", megapixels) for megapixels in [1, 3, 6, 12, 24, 48]]
+PICTURES += [("png", megapixels) for megapixels in [1, 3, 6, 12, 24]]  # the form takes no more
+SHORTEST_RESIZE = 2  # seconds, so that a kill in a race can hit it
 
 
 def beside_thirty(number, options):
@@ -182,3 +193,77 @@ def kept_busy(site, clients):
         yield
         if process.poll() is not None:
             raise StartError(f"busy_clients ended early: {said()}")
+
+
+def pictures(recording, options):
+    """Pictures of several sizes, and the memory that their thumbnails take in a new process."""
+    sizes = [size for size in PICTURES if size[1] <= options.megapixels]
+    made = {size: picture(*size) for size in recording.track(sizes, "making the pictures")}
+    file_bytes = {
+        f"{kind}-{megapixels}mp": len(content) for (kind, megapixels), content in made.items()
+    }
+
+    def shuffled(each):
+        order = [(*key, number) for key in made for number in range(each)]
+        return Random(SEED).sample(order, len(order))
+
+    order = shuffled(beside_thirty(10, options))
+    with recording.site(STEP4, picture={"file_bytes": file_bytes}) as site:
+        for done, (kind, megapixels, number) in enumerate(recording.track(order, "pictures")):
+            site.sign_up(f"{kind}-{megapixels}mp-{number}", made[kind, megapixels])
+            site.wait(done + 1)
+    recording.keep("pictures", [STEP4], site.records, site.settings)
+
+    rows = []
+    order = shuffled(beside_thirty(3, options))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "picture")
+        environment = step_environment(STEP4, recording.standins, folder)
+        for kind, megapixels, _ in recording.track(order, "pictures_memory"):
+            path.write_bytes(made[kind, megapixels])
+            cost = thumbnail_cost("step", path, STEP4, environment)
+            rows.append({"format": kind, "megapixels": megapixels} | cost)
+    settings = {"picture": {"file_bytes": file_bytes}}
+    recording.keep_rows("pictures_memory", rows, [STEP4], len(rows), settings)
+    most = max(rows, key=lambda row: row["bytes"])
+    recording.console.print(f"pictures_memory, most: {most}", soft_wrap=True)
+
+
+def races(recording, options):
+    """The demo's race, and the same with a kill in each step while it resizes the picture."""
+    resize_seconds = max(options.resize_seconds, SHORTEST_RESIZE)
+    with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        ThreadPoolExecutor(12) as threads,
+    ):
+        var_dirs = {step: Path(folder, step.name) for step in STEPS}
+        with demo_sites(recording.standins, var_dirs, resize_seconds, logs=Path(folder)) as sites:
+            demo_races = Races(sites, recording.standins, threads, Event())
+            kept = [
+                {"title": "Nothing is killed"} | run_race(demo_races),
+                {"title": "A kill in each step"} | run_race(demo_races, resize_seconds / 4),
+            ]
+    settings = recording.settings(simulated_resize_seconds=resize_seconds)
+    record = {"date": date.today().isoformat()} | machine_and_versions()
+    record |= {"settings": settings, "races": kept}
+    recording.files["races.json"] = json.dumps(record) + "\n"
+
+
+def run_race(demo_races, kill_after=None):
+    """Run a race and return what is kept of it.
+
+    `kill_after`: seconds into the resize of the picture at which what does it is killed.
+    """
+    demo_races.start()
+    race, to_kill = demo_races.race, set() if kill_after is None else {s.number for s in STEPS}
+    while not race.is_over:
+        for lane in race.json["lanes"]:
+            bars = [bar for bar in lane["bars"] if bar["event"] == "resize picture"]
+            if lane["step"] in to_kill and bars and bars[0]["seconds"] > kill_after:
+                demo_races.kill(lane["step"])
+                to_kill.remove(lane["step"])
+        time.sleep(POLL)
+    problems = [lane.problem for lane in race.lanes if lane.problem and not lane.kills]
+    if to_kill or problems:
+        raise SignUpRefused(f"The race: {'; '.join(problems) or 'not every step was killed'}.")
+    return recorded(race)

@@ -15,11 +15,11 @@ import requests
 
 from ...cluster.parts import Consumer, Web, send
 from ...cluster.running import running_cluster
+from ...sites.catalogue import ROOT
 from ...sites.processes import StartError
 from ...sites.visitor import Visitor, make_picture
 from ..frame import LIMIT, wait_for
 from .network import cables
-from .skewed import SkewedConsumer
 
 VISITORS = 8  # so that there is more work than workers
 SKEW = 120  # seconds
@@ -46,7 +46,7 @@ def faults(console, standins, _):
             suppress(Empty),
         ):
             while name := left.get_nowait():
-                run = Run(cluster, standins, VISITORS)
+                run = Run(cluster, standins)
                 FAULTS[name](run)
                 found[name] = run.result()
                 console.print(f"{name}: {json.dumps(found[name])}", soft_wrap=True)
@@ -64,11 +64,11 @@ def faults(console, standins, _):
 class Run:
     """Some visitors who sign up with a picture, and a fault while work for them is under way."""
 
-    def __init__(self, cluster, standins, count):
+    def __init__(self, cluster, standins):
         self.cluster, self.standins = cluster, standins
         self.visitors = [
             Visitor(cluster.webs[n % len(cluster.webs)].url, f"ada-{secrets.token_hex(6)}")
-            for n in range(count)
+            for n in range(VISITORS)
         ]
         self.accepted, self.done_at = [], None
 
@@ -106,19 +106,9 @@ class Run:
         }
 
 
-def consumers_killed(run):
+def killed(run, *parts):
     run.begin()
-    kill_and_start(*run.cluster.consumers)
-
-
-def redis_killed(run):
-    run.begin()
-    kill_and_start(run.cluster.redis)
-
-
-def postgres_killed(run):
-    run.begin()
-    kill_and_start(run.cluster.database)
+    kill_and_start(*parts)
 
 
 def postgres_stopped(run):
@@ -185,6 +175,22 @@ def web_servers_killed(run):
             answer.result()
 
 
+class SkewedConsumer(Consumer):
+    """A consumer with periodic tasks whose clock is so many seconds ahead (Debian's faketime)."""
+
+    def __init__(self, *args, seconds, **options):
+        super().__init__(*args, **options, is_first=True)
+        self.environment |= {
+            "DJANGO_SETTINGS_MODULE": "tools.measure.cluster.skewed_settings",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # or no thread's wait would end
+            "PYTHONPATH": str(ROOT),
+        }
+        self.offset = f"{seconds:+}s"
+
+    def command(self):
+        return ["faketime", "-m", "-f", self.offset, *super().command()]
+
+
 def clocks_apart(run):
     with TemporaryDirectory() as folder, ExitStack() as stack:
         for name, seconds in [("ahead", SKEW), ("behind", -SKEW)]:
@@ -201,11 +207,11 @@ FAULTS = {  # those that take long first
     CLOCKS: clocks_apart,
     "consumers stopped for longer than a lease": consumers_stopped,
     "a consumer cut off, and back": consumer_cut_off,
-    "Redis killed, with all it held": redis_killed,
-    "PostgreSQL killed": postgres_killed,
+    "Redis killed, with all it held": lambda run: killed(run, run.cluster.redis),
+    "PostgreSQL killed": lambda run: killed(run, run.cluster.database),
     "PostgreSQL stopped for 10 s": postgres_stopped,
     "a web server cut off from PostgreSQL": web_server_cut_off,
-    "all consumers killed": consumers_killed,
+    "all consumers killed": lambda run: killed(run, *run.cluster.consumers),
     "both web servers killed": web_servers_killed,
     "the store hung, then killed": store_away,  # the last: a store is slow when it has started
 }

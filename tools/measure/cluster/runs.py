@@ -58,12 +58,9 @@ def cluster(options, console, standins):
     about = machine_and_versions()
     about["versions"] |= {name: importlib.metadata.version(name) for name in PACKAGES}
     about |= {"date": date.today().isoformat(), "signups": options.signups}
-    about["settings"] = LIMITS | {"workers": WORKERS, "skew": SKEW, "away": AWAY} | delays(standins)
+    delays = {name: standins.settings[name] for name in ["joke_delay", "mail_delay"]}
+    about["settings"] = LIMITS | {"workers": WORKERS, "skew": SKEW, "away": AWAY} | delays
     return json.dumps(about | figures, indent=2) + "\n"
-
-
-def delays(standins):
-    return {name: standins.settings[name] for name in ["joke_delay", "mail_delay"]}
 
 
 # Queues
@@ -98,7 +95,7 @@ def queue_figures(environment, folder, parts, size):
     folder.mkdir()
     calls, jobs = max(20, int(1000 * size)), 24  # jobs: some for each of the most workers
     with probe(environment, folder) as probed:
-        seconds = probed.ask("queue", max(20, int(1000 * size)))
+        seconds = probed.ask("queue", calls)
         probed.ask("flush")
         figures = {
             "queue": {"p50": median(seconds), "p95": quantiles(seconds, n=20)[-1]},
