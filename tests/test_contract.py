@@ -11,7 +11,6 @@ from io import BytesIO
 from random import Random
 
 import pytest
-import requests
 from PIL import Image
 from timing.sign_up import SignUp
 
@@ -22,6 +21,13 @@ from .conftest import at_both_ends, at_the_last_step, wait_for
 
 ERROR = 'class="errorlist"'
 PICTURE = make_picture((400, 300))
+
+
+def signed_up(site, picture=None):
+    """Return a visitor who has signed up."""
+    visitor = site.visitor()
+    assert visitor.sign_up(picture).status_code == 302
+    return visitor
 
 
 def mail_to(site, visitor):
@@ -102,8 +108,7 @@ def test_where_the_work_ran(site, complete):
 
 
 def test_sign_up_without_a_picture(site):
-    visitor = site.visitor()
-    assert visitor.sign_up().status_code == 302
+    visitor = signed_up(site)
     assert 'data-picture="none"' in visitor.get("/").text
     wait_for(lambda: mail_to(site, visitor))
     assert visitor.thumbnail() is None
@@ -124,26 +129,15 @@ def test_visitor_finds_the_way_back_in(site, complete):
 
 
 def test_nobody_else_sees_a_thumbnail(site, complete):
-    [owner, _], other = complete, site.visitor()
+    owner, _ = complete
     wait_for(owner.thumbnail)
-    other.sign_up()
-    assert other.get("/thumbnail/").status_code == 404
+    assert signed_up(site).get("/thumbnail/").status_code == 404
     stranger = site.visitor()
     assert stranger.get("/thumbnail/", allow_redirects=False).status_code == 302
     for path in ["/media/", "/var/db.sqlite3", "/static/../var/db.sqlite3"]:
         assert stranger.get(path).status_code == 404
     [name] = [name for name in site.files() if name.endswith(".jpeg")][:1]
     assert owner.get(f"/media/pictures/{name}").status_code == 404
-
-
-@at_both_ends
-def test_form_without_csrf_token_is_refused(site):
-    assert requests.post(f"{site.url}/signup/", data={"username": "eve"}).status_code == 403
-
-
-@at_both_ends
-def test_foreign_host_is_refused(site):
-    assert requests.get(site.url, headers={"Host": "evil.example"}).status_code == 400
 
 
 @at_both_ends
@@ -163,8 +157,7 @@ def test_invalid_form_says_why_at_the_field_and_saves_nothing(site):
 @pytest.mark.parametrize("failure", ["500", "reset", "hang", "garbage"])
 def test_sign_up_survives_the_joke_api(site, failure):
     site.standins.control(joke_failure=failure)
-    visitor = site.visitor()
-    assert visitor.sign_up().status_code == 302
+    visitor = signed_up(site)
     [mail] = wait_for(lambda: mail_to(site, visitor))
     assert "No joke today" in mail["text"]
 
@@ -172,8 +165,7 @@ def test_sign_up_survives_the_joke_api(site, failure):
 @pytest.mark.parametrize("failure", ["4xx", "5xx", "reset", "hang", "garbage"])
 def test_sign_up_survives_the_mail_server(site, failure):
     site.standins.control(mail_failure=failure)
-    log, visitor = site.timing_log(), site.visitor()
-    assert visitor.sign_up(PICTURE).status_code == 302
+    log, visitor = site.timing_log(), signed_up(site, PICTURE)
     wait_for(lambda: [r for r in log.new_records() if r["event"] == "send mail"])
     tries_again = site.step.has_consumer and failure != "5xx"  # which trying again can't help
     home_says(visitor, f'data-welcome="{"retrying" if tries_again else "failed"}"')
@@ -248,26 +240,17 @@ def test_other_methods_are_refused(site, method):
         assert answer.status_code == 405
 
 
-def encoded(format, **options):
+def encoded(format):
     content = BytesIO()
-    Image.new("RGB", (64, 64)).save(content, format, **options)
+    Image.new("RGB", (64, 64)).save(content, format)
     return content.getvalue()
-
-
-def png_chunk(kind, content):
-    checksum = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
 def png_bomb(width, height):
     """Return a PNG of a few hundred bytes that says it has so many pixels."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + png_chunk(b"IHDR", header)
-        + png_chunk(b"IDAT", zlib.compress(b"\0" * 100_000))
-        + png_chunk(b"IEND", b"")
-    )
+    png = encoded("PNG")
+    header = b"IHDR" + struct.pack(">II", width, height) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
 
 
 BAD_UPLOADS = {
@@ -304,9 +287,8 @@ def test_bad_upload_is_an_error_at_the_field_and_saves_nothing(site, kind):
 def test_picture_that_passes_the_form_and_breaks_later_is_said_to_have_failed(site):
     content = BytesIO()
     Image.effect_noise((600, 600), 50).save(content, "JPEG")
-    visitor = site.visitor()
     # The header is in order, and nothing after it is looked at before the resize.
-    assert visitor.sign_up(content.getvalue()[:50_000]).status_code == 302
+    visitor = signed_up(site, content.getvalue()[:50_000])
     home_says(visitor, 'data-picture="failed"')
     assert visitor.thumbnail() is None
 

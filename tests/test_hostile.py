@@ -19,7 +19,7 @@ from PIL import Image
 from tools.sites.visitor import PASSWORD, TIMEOUT, Visitor, make_picture
 
 from .conftest import at_both_ends, at_the_last_step, wait_for
-from .test_contract import BAD_UPLOADS, ERROR, encoded
+from .test_contract import BAD_UPLOADS, ERROR, encoded, signed_up
 
 # Hypothesis also draws the constants of the code that is imported by then, which hangs on what else
 # runs in this process, and on every edit of it. Without them, each run draws the same examples.
@@ -202,6 +202,7 @@ def test_any_other_fields_repeated_or_unknown_give_nobody_more_rights(site, extr
 
 
 PICTURES = [encoded("JPEG"), encoded("PNG"), encoded("WEBP"), make_picture((400, 300))]
+LARGE = PICTURES[3] + b"\0" * 3_000_000  # goes by way of a temporary file
 
 
 def broken(picture, keep, changes):
@@ -224,6 +225,7 @@ uploads = (
         part | st.just(1.0),
         st.lists(st.tuples(part, st.integers(0, 255)), max_size=5),
     )
+    | st.just(LARGE)
 )
 endings = st.sampled_from(["", ".jpg", ".php", ".html", ".svg", "/", "/..", "." + "j" * 300])
 file_names = st.builds("".join, st.tuples(awkward, endings)) | st.sampled_from(
@@ -231,7 +233,13 @@ file_names = st.builds("".join, st.tuples(awkward, endings)) | st.sampled_from(
 )
 
 
-def upload(site, name, content):
+@at_both_ends
+@given(name=file_names, content=uploads)
+@example(name=".", content=PICTURES[0])
+@example(name="me.jpg/", content=PICTURES[0])
+@example(name="a." + "j" * 300, content=LARGE)
+@examples(32)
+def test_any_upload_is_refused_or_stored_under_a_name_of_our_own(site, name, content):
     visitor, before = site.visitor(), saved(site)
     files = {"picture": (name, content)}
     if all_or_nothing(site, before, submit(visitor, form_fields(visitor), files=files)) is None:
@@ -251,29 +259,14 @@ def upload(site, name, content):
         assert re.fullmatch(r"[0-9a-f]{32}\.(jpeg|jpg|png|webp|mpo)", name)
 
 
-@at_both_ends
-@given(name=file_names, content=uploads)
-@example(name=".", content=PICTURES[0])
-@example(name="me.jpg/", content=PICTURES[0])
-@examples(25)
-def test_any_upload_is_refused_or_stored_under_a_name_of_our_own(site, name, content):
-    upload(site, name, content)
-
-
-@at_both_ends
-@given(name=file_names)
-@example(name="a." + "j" * 300)
-@examples(8)
-def test_any_name_of_a_large_upload_is_as_good_as_another(site, name):
-    upload(site, name, PICTURES[3] + b"\0" * 3_000_000)  # goes by way of a temporary file
-
-
 @at_the_last_step
 @given(
     token=awkward | st.none() | st.text("0aA", min_size=64, max_size=64),
     cookie=st.sampled_from(["own", "none", "forged"]),
     origin=st.sampled_from([None, "null", "http://evil.example", "x"]),
 )
+@example(token=None, cookie="own", origin=None)
+@example(token=None, cookie="none", origin=None)
 @examples(20)
 def test_any_forged_token_is_refused(site, token, cookie, origin):
     visitor, before = site.visitor(), saved(site)
@@ -319,6 +312,7 @@ HOSTS = ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "[:
     host=st.sampled_from(HOSTS) | awkward.map(lambda text: re.sub(r"[\r\n\0]", "", text)[:1000]),
     path=st.sampled_from(["/", "/signup", "/login/", "/nothing/"]),
 )
+@example(host="evil.example", path="/")
 @examples(30)
 def test_any_foreign_host_is_refused(site, host, path):
     answer = Answer(site.url, "GET", path, {"Host": host})
@@ -329,17 +323,14 @@ def test_any_foreign_host_is_refused(site, host, path):
 @pytest.fixture(scope="session")
 def owner(started_site):
     """A visitor with a thumbnail, which is nobody else's business."""
-    visitor = started_site.visitor()
-    assert visitor.sign_up(make_picture((400, 300))).status_code == 302
+    visitor = signed_up(started_site, make_picture((400, 300)))
     wait_for(visitor.thumbnail)
     return visitor
 
 
 @pytest.fixture(scope="session")
 def other(started_site):
-    visitor = started_site.visitor()
-    assert visitor.sign_up().status_code == 302
-    return visitor
+    return signed_up(started_site)
 
 
 METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "X"]
