@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -13,13 +12,13 @@ import requests
 
 from tools.measure.losses import measure
 from tools.sites.catalogue import BY_NUMBER
-from tools.sites.manage import manage
+from tools.sites.manage import manage, manage_once
 from tools.sites.processes import has_ended, kill, stop
 from tools.sites.site import running_site, words
 from tools.sites.visitor import PASSWORD, Visitor
 
-from .conftest import LIGHT, VisitedSite, wait_for, workers
-from .test_contract import PICTURE, mail_to, user_count
+from .conftest import LIGHT, VisitedSite, completed, wait_for, workers
+from .test_contract import PICTURE, mail_to, signed_up, user_count
 
 KILLS = int(os.environ.get("KILLS", "5"))  # more for a longer run
 SIGN_UPS = 5  # before each
@@ -30,19 +29,21 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals"
 
 def wait_until_done(site, work="%"):
     """Wait until no such job is left, which costs far less to ask for than every visitor's page."""
-    deadline = time.monotonic() + LIMIT
-    while left := jobs(site, work):
-        assert time.monotonic() < deadline, f"still to do: {left}"
-        time.sleep(0.1)
+    wait_for(lambda: not jobs(site, work), LIMIT)
+
+
+def all_is_done_once(site, visitors):
+    """Wait until all work is done; check that each page says so, and that each mail came once."""
+    wait_until_done(site)
+    for visitor in visitors:
+        assert is_done(visitor)
+        assert visitor.thumbnail()
+        assert len(mail_to(site, visitor)) == 1
 
 
 def is_done(visitor):
     page = visitor.get("/").text
     return 'data-picture="done"' in page and 'data-welcome="done"' in page
-
-
-def is_shown_as_done(visitor):
-    return is_done(visitor) and visitor.thumbnail()
 
 
 def jobs(site, work="%"):
@@ -67,9 +68,7 @@ def test_killed_workers_lose_nothing(outbox):
     visitors, attempts, lease = [], [], {"OUTBOX_LEASE_SECONDS": 4}
     for number in range(KILLS):
         with workers(site, f"consumer-{number}.log", **lease) as process:
-            for _ in range(SIGN_UPS):
-                visitors.append(site.visitor())
-                assert visitors[-1].sign_up(PICTURE).status_code == 302
+            visitors += [signed_up(site, PICTURE) for _ in range(SIGN_UPS)]
             time.sleep(random.uniform(0, 0.8))
             kill(process)
         attempts += [job[1] for job in jobs(site)]
@@ -106,16 +105,15 @@ def test_worker_that_is_killed_in_step_4_loses_what_it_was_at_and_nothing_else(s
     server, consumer = site.server, site.consumer
     site.standins.control(joke_failure="hang")
     begun = has_begun(site, "fetch joke")
-    lost, kept = site.visitor(), site.visitor()
-    lost.sign_up()
+    lost = signed_up(site)
     wait_for(begun)
     site.kill()
     assert has_ended(consumer)
-    kept.sign_up(PICTURE)  # the server goes on
+    kept = signed_up(site, PICTURE)  # the server goes on
     site.standins.control(joke_failure=None)
     site.start_again()
     assert site.server == server and site.consumer != consumer
-    wait_for(lambda: is_shown_as_done(kept), pause=0.2)
+    wait_for(lambda: is_done(kept) and kept.thumbnail(), pause=0.2)
     not_greeted = """
         SELECT username FROM accounts_user JOIN accounts_profile ON id = user_id
         WHERE welcome_sent_at IS NULL"""
@@ -144,8 +142,7 @@ def test_deleted_queue_of_step_4_loses_tasks_once_one_process_restarts(step_4, f
         restarts.reverse()
 
     def is_well():
-        visitor = site.visitor()
-        assert visitor.sign_up().status_code == 302
+        visitor = signed_up(site)
         return wait_for(lambda: mail_to(site, visitor))
 
     assert is_well()
@@ -153,8 +150,7 @@ def test_deleted_queue_of_step_4_loses_tasks_once_one_process_restarts(step_4, f
     delete_queue(site)
     assert is_well()  # both go on with the deleted file
     restarts[0](site)
-    unlucky = site.visitor()
-    assert unlucky.sign_up().status_code == 302
+    unlucky = signed_up(site)
     assert bool(queued_tasks(site)) == comes_late
     restarts[1](site)
     assert is_well()
@@ -168,34 +164,30 @@ def test_stopped_workers_hand_back_what_they_were_at(outbox):
     # With a lease that this test would not live to see the end of, and workers that don't give up
     # the joke: one that is stopped between taking a task and claiming a job hands nothing back.
     patient = {"SILENCE_SECONDS": 600, "CONVERSATION_SECONDS": 600, "OUTBOX_LEASE_SECONDS": 3600}
-    site, visitors = outbox, [outbox.visitor() for _ in range(4)]
+    site = outbox
     site.standins.control(joke_failure="hang")
     both_have_begun = has_begun(site, "fetch joke", times=2)
     with workers(site, "consumer-1.log", **patient) as process:
-        for visitor in visitors:
-            visitor.sign_up(PICTURE)
+        visitors = [signed_up(site, PICTURE) for _ in range(4)]
         wait_for(both_have_begun)
         stop(process)  # by SIGTERM
     site.standins.control(joke_failure=None)
     with workers(site, "consumer-2.log", **patient):
-        wait_until_done(site)
-    assert all(map(is_shown_as_done, visitors))
-    assert [len(mail_to(site, visitor)) for visitor in visitors] == [1] * len(visitors)
+        all_is_done_once(site, visitors)
 
 
 @posix_only
 def test_worker_that_was_stopped_for_longer_than_its_lease_changes_nothing(outbox):
     variables = {"OUTBOX_LEASE_SECONDS": 2, "SIMULATED_RESIZE_SECONDS": 1}
-    site, visitor = outbox, outbox.visitor()
-    begun = has_begun(site, "resize picture")
+    site, begun = outbox, has_begun(outbox, "resize picture")
     with workers(site, "consumer-stopped.log", **variables) as stopped:
-        visitor.sign_up(PICTURE)
+        visitor = signed_up(site, PICTURE)
         wait_for(begun)
         stopped.suspend()
         try:
             with workers(site, "consumer-alive.log", **variables):
                 wait_until_done(site)
-                assert is_shown_as_done(visitor)
+                assert is_done(visitor) and visitor.thumbnail()
                 [(done,)] = site.rows("SELECT thumbnail FROM accounts_profile")
                 files, ended = site.files(), site.timing_log()
         finally:
@@ -212,11 +204,8 @@ def test_job_that_kills_its_worker_is_given_up_and_takes_no_other_along(outbox):
     poison |= {"OUTBOX_LEASE_SECONDS": 3, "OUTBOX_MAX_ATTEMPTS": 6}
     site = outbox
     site.standins.control(mail_delay=0.3)
-    innocent = [site.visitor() for _ in range(6)]
-    owner = site.visitor()
-    owner.sign_up(PICTURE)
-    for visitor in innocent:
-        visitor.sign_up()
+    owner = signed_up(site, PICTURE)
+    innocent = [signed_up(site) for _ in range(6)]
 
     def is_given_up():
         [(*_, error)] = jobs(site, "picture")
@@ -240,13 +229,7 @@ def test_two_consumers_share_the_work(outbox):
     with ExitStack() as stack:
         for number in range(2):
             stack.enter_context(workers(site, f"consumer-{number}.log"))
-        visitors = [site.visitor() for _ in range(10)]
-        for visitor in visitors:
-            visitor.sign_up(PICTURE)
-        wait_until_done(site)
-    assert all(map(is_shown_as_done, visitors))
-    mails = [mail["to"][0] for mail in site.standins.inbox]
-    assert [mails.count(visitor.email) for visitor in visitors] == [1] * len(visitors)
+        all_is_done_once(site, [signed_up(site, PICTURE) for _ in range(10)])
     resized = [record for record in log.new_records() if record["event"] == "resize picture"]
     assert len({record["process"] for record in resized}) == 2
 
@@ -255,37 +238,29 @@ def test_two_consumers_share_the_work(outbox):
 @pytest.mark.parametrize("restarted", ["server", "consumer"])
 def test_queue_that_is_deleted_loses_nothing_whichever_process_restarts(outbox, restarted):
     """The repair queues in the consumer's own file."""
-    site, visitors = outbox, []
+    site = outbox
     hasty = LIGHT | {"DJANGO_SETTINGS_MODULE": "hasty_settings"}  # a repair each second
-
-    def sign_up():
-        visitors.append(site.visitor())
-        assert visitors[-1].sign_up(PICTURE).status_code == 302
-
     with ExitStack() as stack:
         consumer = stack.enter_context(workers(site, "consumer-1.log", **hasty))
-        sign_up()
+        visitors = [signed_up(site, PICTURE)]
         wait_until_done(site)
         delete_queue(site)
-        sign_up()
+        visitors.append(signed_up(site, PICTURE))
         if restarted == "server":
             restart_server(site)
         else:
             kill(consumer)
             stack.enter_context(workers(site, "consumer-2.log", **hasty))
-        sign_up()
-        wait_until_done(site)
-    assert all(map(is_shown_as_done, visitors))
-    assert [len(mail_to(site, visitor)) for visitor in visitors] == [1] * len(visitors)
+        visitors.append(signed_up(site, PICTURE))
+        all_is_done_once(site, visitors)
 
 
 def test_queue_that_is_no_database_stops_a_process_at_its_start(outbox):
     kill(outbox.server)
     delete_queue(outbox)
     (outbox.var_dir / "huey.sqlite3").write_bytes(b"garbage" * 1_000)
-    command = {"cwd": outbox.step.folder, "env": outbox.environment, "capture_output": True}
     for name in ["check", "run_huey"]:
-        result = subprocess.run(manage(name), **command, encoding="utf-8", timeout=LIMIT)
+        result = completed(manage(name), outbox.step.folder, **outbox.environment)
         assert result.returncode == 1
         assert result.stderr.strip().endswith("sqlite3.DatabaseError: file is not a database")
     delete_queue(outbox)
@@ -306,7 +281,7 @@ def queued_tasks(site):
 
 def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox):
     site = outbox
-    site.visitor().sign_up()
+    signed_up(site)
     queued, visitor = queued_tasks(site), site.visitor()
     with ThreadPoolExecutor() as threads:
         with locked(site.var_dir / "huey.sqlite3"):  # for which the server waits five seconds
@@ -320,15 +295,12 @@ def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox):
     with workers(site, "consumer.log"):
         visitor = Visitor(site.url, visitor.username)
         visitor.post("/login/", {"username": visitor.username, "password": PASSWORD})
-        wait_until_done(site)
-        assert is_done(visitor)
-        assert visitor.thumbnail().size == (300, 225)
-    assert len(mail_to(site, visitor)) == 1
+        all_is_done_once(site, [visitor])
 
 
 def test_picture_whose_server_was_killed_before_the_commit_is_removed_a_day_later(outbox):
     site, folder = outbox, outbox.var_dir / "media" / "pictures"
-    assert site.visitor().sign_up(PICTURE).status_code == 302
+    signed_up(site, PICTURE)
     named = site.files()
     with ThreadPoolExecutor() as threads:
         with locked(site.var_dir / "db.sqlite3"):
@@ -340,8 +312,7 @@ def test_picture_whose_server_was_killed_before_the_commit_is_removed_a_day_late
     for path in folder.iterdir():
         os.utime(path, (0, 0))
     (folder / "new.jpeg").write_bytes(PICTURE)  # as if its sign-up went on
-    options = {"cwd": site.step.folder, "env": site.environment, "check": True}
-    subprocess.run(manage("remove_orphans"), **options)
+    manage_once(site.step, site.environment, "remove_orphans")
     assert site.files() == named | {"new.jpeg"}
 
 
