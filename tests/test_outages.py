@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing, contextmanager, suppress
 from io import BytesIO
@@ -12,13 +11,14 @@ import psutil
 import pytest
 from PIL import Image
 
-from tools.sites.manage import manage
+from tools.sites.manage import manage_once
+from tools.sites.site import words
 from tools.sites.visitor import PASSWORD, make_picture
 from tools.standins.standins import Standins
 
 from .conftest import wait_for, workers
-from .test_contract import PICTURE, home_says, mail_to, user_count
-from .test_durability import has_begun, is_done, is_shown_as_done, jobs, wait_until_done
+from .test_contract import PICTURE, home_says, mail_to, signed_up, user_count
+from .test_durability import all_is_done_once, has_begun, is_done, jobs, wait_until_done
 
 NO_WAIT = {"joke_delay": 0, "mail_delay": 0}
 UPRIGHT = make_picture((300, 400))
@@ -32,8 +32,7 @@ def sign_up_during(site, failures, what):
     visitors = []
     for failure in failures:
         site.standins.control(**{what: failure})
-        visitors.append(site.visitor())
-        assert visitors[-1].sign_up(PICTURE).status_code == 302
+        visitors.append(signed_up(site, PICTURE))
         assert f"<h1>{visitors[-1].username}</h1>" in visitors[-1].get("/").text
     return visitors
 
@@ -52,30 +51,27 @@ def test_sign_ups_while_joke_api_or_mail_server_fail_are_answered_and_done_after
         for visitor in greeted_late:
             home_says(visitor, 'data-welcome="retrying"')
         site.standins.control(mail_failure=None)
-        wait_until_done(site)
-    visitors = [*without_joke, *greeted_late]
-    assert all(map(is_shown_as_done, visitors))
-    assert [len(mail_to(site, visitor)) for visitor in visitors] == [1] * len(visitors)
+        all_is_done_once(site, [*without_joke, *greeted_late])
     mails = [mail for visitor in without_joke for mail in mail_to(site, visitor)]
     assert ["No joke today" in mail["text"] for mail in mails] == [True] * len(without_joke)
 
 
 def test_sign_up_while_nothing_listens_is_answered_and_done_afterwards(outbox):
-    site, visitors = outbox, [outbox.visitor() for _ in range(2)]
+    site = outbox
     with Standins(http_port=0, smtp_port=0) as first:
         ports = {"http_port": 0, "joke_port": first.joke_port, "smtp_port": first.smtp_port}
         addresses = {"JOKE_API_URL": first.joke_url, "EMAIL_PORT": first.smtp_port}
     with workers(site, "consumer.log", **addresses):
         with Standins(**ports | {"joke_port": 0}, **NO_WAIT) as without_joke_api:
-            assert visitors[0].sign_up(PICTURE).status_code == 302
+            visitors = [signed_up(site, PICTURE)]
             wait_until_done(site)
         with Standins(**ports | {"smtp_port": 0}, **NO_WAIT):
-            assert visitors[1].sign_up(PICTURE).status_code == 302
+            visitors.append(signed_up(site, PICTURE))
             home_says(visitors[1], 'data-welcome="retrying"')
             home_says(visitors[1], 'data-picture="done"')
         with Standins(**ports, **NO_WAIT) as after:
             wait_until_done(site)
-    assert all(map(is_shown_as_done, visitors))
+    assert all(map(is_done, visitors))
     inboxes = [without_joke_api.inbox, after.inbox]
     assert [mail["to"] for [mail] in inboxes] == [[visitor.email] for visitor in visitors]
     assert ["No joke today" in mail["text"] for [mail] in inboxes] == [True, False]
@@ -83,6 +79,7 @@ def test_sign_up_while_nothing_listens_is_answered_and_done_afterwards(outbox):
 
 # A disk that is full
 
+TOO_LARGE, NO_COMMIT = r"^OSError: .*File too large", "OperationalError: disk I/O error"
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits a process that runs")
 
 
@@ -104,11 +101,6 @@ def noise(size):
     return content.getvalue()
 
 
-def log_of(site, name=None):
-    log = site.log.with_name(name) if name else site.log
-    return log.read_text(encoding="utf-8", errors="replace")
-
-
 def empty_write_ahead_log(site, name):
     """Bring the database's -wal file down to nothing; return whether nobody hindered it."""
     busy = True
@@ -121,44 +113,33 @@ def empty_write_ahead_log(site, name):
 
 
 @on_linux
-def test_picture_that_the_disk_has_no_room_for_leaves_nothing_behind(outbox):
+@pytest.mark.parametrize(
+    ("content", "size", "error"),
+    [
+        pytest.param(PICTURE + b"\0" * 1_500_000, 1_000_000, TOO_LARGE, id="in memory"),
+        pytest.param(PICTURE + b"\0" * 3_000_000, 1_000_000, TOO_LARGE, id="in a temporary file"),
+        pytest.param(make_picture((120, 90)), 16_000, NO_COMMIT, id="stored, but not committed"),
+    ],
+)
+def test_picture_of_a_sign_up_that_a_full_disk_fails_is_not_kept(outbox, content, size, error):
     site = outbox
-    [process], visitor, folder = site.server_processes(), site.visitor(), site.var_dir.parent
-    in_memory, in_a_temporary_file = (PICTURE + b"\0" * size for size in [1_500_000, 3_000_000])
-    for content in [in_memory, in_a_temporary_file]:
-        log = log_of(site)
-        with full_disk(process, 1_000_000):
-            answer = visitor.sign_up(content)
-        assert answer.status_code == 500
-        assert PASSWORD not in answer.text
-        said = log_of(site).removeprefix(log)
-        assert re.search(r"^OSError: .*File too large", said, re.MULTILINE)
-        assert site.rows("SELECT id FROM accounts_user") == []
-        site.remove_orphans()
-        assert site.files() == set()
-        assert list(folder.glob("*.upload*")) == []
-    assert visitor.sign_up(in_a_temporary_file).status_code == 302
+    [process], folder = site.server_processes(), site.var_dir.parent
+    visitors = [signed_up(site), site.visitor()]  # the database's files are there, and open
+    log = words(site.log)
+    with full_disk(process, size):
+        answer = visitors[1].sign_up(content)
+    assert answer.status_code == 500
+    assert PASSWORD not in answer.text
+    assert re.search(error, words(site.log).removeprefix(log), re.MULTILINE)
+    assert user_count(site, username=visitors[1].username) == 0
+    site.remove_orphans()
+    assert site.files() == set()
+    assert list(folder.glob("*.upload*")) == []
+    assert visitors[1].sign_up(content).status_code == 302
     assert list(folder.glob("*.upload*")) == []
     with workers(site, "consumer.log"):
         wait_until_done(site)
-    assert is_shown_as_done(visitor)
-
-
-@on_linux
-def test_picture_of_a_sign_up_that_could_not_be_committed_is_not_kept(outbox):
-    site = outbox
-    [process] = site.server_processes()
-    first, visitor = site.visitor(), site.visitor()
-    assert first.sign_up().status_code == 302  # the database's files are there, and open
-    log = log_of(site)
-    with full_disk(process, 16_000):
-        answer = visitor.sign_up(make_picture((120, 90)))
-    assert answer.status_code == 500
-    assert PASSWORD not in answer.text
-    assert "OperationalError: disk I/O error" in log_of(site).removeprefix(log)
-    assert user_count(site, username=visitor.username) == 0
-    site.remove_orphans()
-    assert site.files() == set()
+    assert is_done(visitors[1]) and visitors[1].thumbnail()
 
 
 @on_linux
@@ -170,10 +151,10 @@ def test_sign_up_on_a_full_disk_is_refused_or_complete(outbox):
     for size in range(20_000, 92_000, 8_000):
         wait_for(lambda: empty_write_ahead_log(site, "db.sqlite3"))
         visitors.append(visitor := site.visitor())
-        log = log_of(site)
+        log = words(site.log)
         with full_disk(process, size):
             answers.append(visitor.sign_up())
-        assert answers[-1].status_code == 302 or "Traceback" in log_of(site).removeprefix(log)
+        assert answers[-1].status_code == 302 or "Traceback" in words(site.log).removeprefix(log)
         saved = user_count(site, username=visitor.username)
         assert saved or answers[-1].status_code == 500
         without_profile = "SELECT id FROM accounts_user EXCEPT SELECT user_id FROM accounts_profile"
@@ -192,8 +173,8 @@ def test_sign_up_on_a_full_disk_is_refused_or_complete(outbox):
 
 @on_linux
 def test_thumbnail_that_the_disk_has_no_room_for_leaves_its_reason(outbox):
-    site = outbox
-    with workers(site, "consumer.log", SIMULATED_RESIZE_SECONDS=3) as process:
+    site, log = outbox, outbox.log.with_name("consumer.log")
+    with workers(site, log.name, SIMULATED_RESIZE_SECONDS=3) as process:
 
         def suspended_while_idle():
             process.suspend()
@@ -203,8 +184,8 @@ def test_thumbnail_that_the_disk_has_no_room_for_leaves_its_reason(outbox):
                 process.resume()
             return idle
 
-        visitor, begun = site.visitor(), has_begun(site, "resize picture")
-        assert visitor.sign_up(noise((300, 300))).status_code == 302
+        begun = has_begun(site, "resize picture")
+        visitor = signed_up(site, noise((300, 300)))
         [original] = site.files()
         wait_for(lambda: begun() and jobs(site, "welcome") == [])
         # Or the databases would need so much room, too.
@@ -214,23 +195,20 @@ def test_thumbnail_that_the_disk_has_no_room_for_leaves_its_reason(outbox):
             home_says(visitor, 'data-picture="retrying"')
             home_says(visitor, "File too large")
             assert visitor.thumbnail() is None
-    assert "OSError: [Errno 27] File too large" in log_of(site, "consumer.log")
+    assert "OSError: [Errno 27] File too large" in words(log)
     site.remove_orphans()
     assert site.files() == {original}
 
 
 @on_linux
 def test_workers_go_on_when_a_full_disk_has_room_again(outbox):
-    site = outbox
-    visitor = site.visitor()
-    with workers(site, "consumer.log") as process:
+    site, log = outbox, outbox.log.with_name("consumer.log")
+    with workers(site, log.name) as process:
         with full_disk(process, 4_000):
-            assert visitor.sign_up(PICTURE).status_code == 302
-            wait_for(lambda: "disk I/O error" in log_of(site, "consumer.log"))
+            visitor = signed_up(site, PICTURE)
+            wait_for(lambda: "disk I/O error" in words(log))
             assert not is_done(visitor)
-        wait_until_done(site)
-    assert is_shown_as_done(visitor)
-    assert len(mail_to(site, visitor)) == 1
+        all_is_done_once(site, [visitor])
 
 
 # Pictures that are not what they were when their task was queued
@@ -246,8 +224,7 @@ def stored_picture(site, visitor):
 
 def test_picture_that_is_missing_is_said_to_be_and_resized_as_it_is_when_it_is_back(outbox):
     site = outbox
-    visitor = site.visitor()
-    visitor.sign_up(PICTURE)
+    visitor = signed_up(site, PICTURE)
     original = stored_picture(site, visitor)
     original.unlink()
     with workers(site, "consumer.log"):
@@ -259,10 +236,8 @@ def test_picture_that_is_missing_is_said_to_be_and_resized_as_it_is_when_it_is_b
         other = site.var_dir / "upright.jpeg"
         other.write_bytes(UPRIGHT)
         other.rename(original)  # at once: no worker finds half of it
-        wait_until_done(site)
-    assert is_done(visitor)
+        all_is_done_once(site, [visitor])
     assert visitor.thumbnail().size == (225, 300)
-    assert len(mail_to(site, visitor)) == 1
 
 
 REPLACE = """
@@ -275,18 +250,15 @@ for profile in Profile.objects.all():
 
 def test_picture_that_is_replaced_while_it_is_resized_is_resized_in_the_end(outbox):
     """Whether the old one is kept, as Django does, or deleted."""
-    site, visitors = outbox, [outbox.visitor() for _ in range(2)]
-    begun = has_begun(site, "resize picture", times=2)
-    for visitor in visitors:
-        visitor.sign_up(PICTURE)
+    site, begun = outbox, has_begun(outbox, "resize picture", times=2)
+    visitors = [signed_up(site, PICTURE) for _ in range(2)]
     kept, deleted = (stored_picture(site, visitor) for visitor in visitors)
     for old in [kept, deleted]:
         old.with_stem(f"{old.stem}-new").write_bytes(UPRIGHT)
     # Enough workers for the new picture to be resized while the old one still is.
     with workers(site, "consumer.log", "--workers=4", SIMULATED_RESIZE_SECONDS=3):
         wait_for(begun)
-        replacing = manage("shell", "--command", REPLACE)
-        subprocess.run(replacing, cwd=site.step.folder, env=site.environment, check=True)
+        manage_once(site.step, site.environment, "shell", "--command", REPLACE)
         deleted.unlink()
         wait_until_done(site)
     for visitor in visitors:
