@@ -35,7 +35,7 @@ at_both_ends = at(STEPS[0], STEPS[-1])
 at_the_last_step = at(STEPS[-1])
 
 # Fixtures that start sites, run a slow command or import for a second, for several tests.
-SHARED = {"built", "recording", "sites", "started_cluster", "started_outbox", "started_site"}
+SHARED = {"built", "cluster", "recording", "sites", "started_outbox", "started_site"}
 SHARED |= {"started_step_4", "timing_log"}
 # What takes long goes first. Most of it waits, and leaves the processor to the steps' own tests.
 FIRST = ["test_record", "test_cluster", "test_environment", "test_tasks", "test_durability"]

@@ -23,7 +23,6 @@ from tools.cluster.parts import BUCKET, Consumer, Web, store_client
 from tools.cluster.second_terminal import notes, signal_part, stop_cluster
 from tools.commands import COMMANDS, locks_of
 from tools.measure.cluster.network import cables, can_cut
-from tools.measure.cluster.skewed import SkewedConsumer
 from tools.sites.catalogue import ROOT, STEPS
 from tools.sites.manage import manage
 from tools.sites.ports import reserved_ports
@@ -42,9 +41,10 @@ import psycopg  # noqa: E402
 import waitress.adjustments  # noqa: E402
 import yaml  # noqa: E402
 
+from tools.measure.cluster.faults import SkewedConsumer  # noqa: E402
 from tools.measure.cluster.runs import crowd  # noqa: E402
 
-from .conftest import wait_for  # noqa: E402
+from .conftest import completed, wait_for  # noqa: E402
 
 STEP = STEPS[-1]
 CONSUMERS = ["consumer-1", "consumer-2", "consumer-3"]
@@ -72,12 +72,32 @@ remove_orphans.MIN_AGE = timedelta(0)  # nothing is being written any more
 call_command("remove_orphans")
 """
 
+# A worker that would wait for the row that another is leasing fails.
+CLAIM_WHILE_ANOTHER_CLAIMS = """
+from threading import Thread
+from django.core.management import call_command
+from django.db import connection, transaction
+from outbox.models import Job
+call_command("migrate", verbosity=0)
+Job.objects.bulk_create([Job(work="work", key=key) for key in "ab"])
+def claim():
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '5s'")
+    print(Job.objects.claim("second").key)
+    connection.close()
+with transaction.atomic():
+    print(Job.objects.claim("first").key)
+    other = Thread(target=claim)
+    other.start()
+    other.join()
+"""
+
 # Imports the settings with the variables of each case, and prints how that ended.
 TRY = """
 import importlib, json, os, sys
 from django.core.exceptions import ImproperlyConfigured
 given = dict(os.environ)
-for case in json.load(sys.stdin):
+for case in json.loads(given["CASES"]):
     os.environ.clear()
     os.environ.update(given | case)
     for name in [n for n in sys.modules if n.partition(".")[0] in {"config", "cluster"}]:
@@ -90,11 +110,9 @@ for case in json.load(sys.stdin):
 """
 
 
-def run(command, folder, **options):
-    environment = os.environ | GIVEN | {"VAR_DIR": str(folder), "DEBUG": "on"}  # DEBUG is ignored
-    environment |= options.pop("env", {})
-    options |= {"capture_output": True, "encoding": "utf-8"}
-    return subprocess.run(command, cwd=STEP.folder, env=environment, **options)
+def run(command, folder, **variables):
+    variables = GIVEN | {"VAR_DIR": str(folder), "DEBUG": "on"} | variables  # DEBUG is ignored
+    return completed(command, STEP.folder, **variables)
 
 
 def compose():
@@ -108,7 +126,7 @@ def test_deployment_check_is_clean_with_the_variables_of_the_containers(tmp_path
     given = {name: str(value) for name, value in compose()["x-step"]["environment"].items()}
     empty = dict.fromkeys(GIVEN, "") | {"DJANGO_SETTINGS_MODULE": "config.settings_cluster"}
     command = manage("check", "--deploy", "--fail-level=WARNING")
-    result = run(command, tmp_path, env=empty | given)
+    result = run(command, tmp_path, **empty | given)
     assert (result.returncode, result.stderr) == (0, "")
 
 
@@ -172,24 +190,19 @@ def test_variable_that_is_missing_or_wrong_is_named(tmp_path):
     ]
     cases += [("SILENCE_SECONDS", "0"), ("OUTBOX_LEASE_SECONDS", "1.5"), ("HUEY_WORKERS", "-1")]
     empty = [(name, "") for name in [*numbers, "HUEY_WORKERS", "MEDIA_URL", "WITHOUT_TLS"]]
-    lines = tried(tmp_path, [*cases, *empty])
+    given = json.dumps([dict([case]) for case in [*cases, *empty]])
+    result = run([sys.executable, "-c", TRY], tmp_path, CASES=given)
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
     for (name, _), line in zip(cases, lines, strict=False):
         assert re.fullmatch(rf"{name} is (missing|wrong: .*)\.", line)
         assert "se" not in line.split() and "cret" not in line  # the password
     assert lines[len(cases) :] == ["fine"] * len(empty)
 
 
-def tried(folder, cases):
-    """Return how the settings end with each variable: the line that is printed, or "fine"."""
-    given = json.dumps([dict([case]) for case in cases])
-    result = run([sys.executable, "-c", TRY], folder, input=given)
-    assert result.stderr == ""
-    return result.stdout.splitlines()
-
-
 def test_command_says_which_variable_is_missing(tmp_path):
     for command in ["check", "run_huey"]:
-        result = run(manage(command), tmp_path, env={"DEFAULT_FROM_EMAIL": ""})
+        result = run(manage(command), tmp_path, DEFAULT_FROM_EMAIL="")
         last_line = result.stderr.strip().splitlines()[-1]
         assert last_line.endswith("ImproperlyConfigured: DEFAULT_FROM_EMAIL is missing.")
 
@@ -208,10 +221,10 @@ def test_page_lists_every_variable_that_the_settings_read():
 
 def test_commands_have_no_limit_and_a_pool_has_a_connection_for_each_worker(tmp_path):
     ask = "from django.conf import settings; print(settings.DATABASES['default']['OPTIONS'])"
-    by_hand = run(manage("shell", "--command", ask), tmp_path, env={"HUEY_WORKERS": "20"}).stdout
+    by_hand = run(manage("shell", "--command", ask), tmp_path, HUEY_WORKERS="20").stdout
     assert "statement_timeout" not in by_hand
     assert "'max_size': 20" in by_hand
-    server = run([sys.executable, "-c", ask], tmp_path, env={"DATABASE_POOL_SIZE": "3"}).stdout
+    server = run([sys.executable, "-c", ask], tmp_path, DATABASE_POOL_SIZE="3").stdout
     assert "statement_timeout=10s" in server
     assert "'max_size': 3" in server
 
@@ -229,11 +242,8 @@ def test_lesson_does_not_know_what_it_runs_on():
 
 
 def test_only_the_recording_of_the_cluster_needs_its_servers():
-    for arguments, locks in [
-        (["cluster"], COMMANDS["cluster"].locks),
-        ([], COMMANDS["record"].locks),
-    ]:
-        assert locks_of("record", parse("record", arguments)) == locks
+    assert locks_of("record", parse("record", ["cluster"])) == COMMANDS["cluster"].locks
+    assert locks_of("record", parse("record", [])) == COMMANDS["record"].locks
 
 
 class RunningCluster:
@@ -241,7 +251,7 @@ class RunningCluster:
 
     def __init__(self, process, base_port, log):
         self.process, self.base_port, self.log = process, base_port, log
-        self.picture, self.visitors, self.connection = make_picture((400, 300)), [], None
+        self.picture, self.visitors = make_picture((400, 300)), []
 
     def noted(self):
         return json.loads(notes(self.base_port).read_text(encoding="utf-8"))["parts"]
@@ -260,8 +270,6 @@ class RunningCluster:
         return self.log.read_text(encoding="utf-8").count(f"{name} is back.")
 
     def wait_until_back(self, said_before):
-        if "postgres" in said_before and self.connection:
-            self.connection.close()
         for name, said in said_before.items():
             wait_for(lambda name=name, said=said: self.said(name) > said, LIMIT)
 
@@ -269,10 +277,9 @@ class RunningCluster:
         return f"http://{self.noted()[name]['address']}"
 
     def rows(self, query):
-        if not self.connection or self.connection.closed:
-            address = f"postgresql://postgres@{self.noted()['postgres']['address']}/postgres"
-            self.connection = psycopg.connect(address, connect_timeout=2, autocommit=True)
-        return self.connection.execute(query).fetchall()
+        address = f"postgresql://postgres@{self.noted()['postgres']['address']}/postgres"
+        with psycopg.connect(address, connect_timeout=2, autocommit=True) as connection:
+            return connection.execute(query).fetchall()
 
     def environment_of(self, name):
         return psutil.Process(self.noted()[name]["process"]).environ()
@@ -336,21 +343,14 @@ def running_command(log):
             wait_for(notes(base_port).exists, LIMIT)
             yield running
         finally:
-            if running.connection:
-                running.connection.close()
             print(log.read_text(encoding="utf-8"))
             stop(process, seconds=60)
 
 
 @pytest.fixture(scope="module")
-def started_cluster(tmp_path_factory, with_all_packages):
+def cluster(tmp_path_factory, with_all_packages):
     with running_command(tmp_path_factory.mktemp("cluster") / "log") as running:
         yield running
-
-
-@pytest.fixture
-def cluster(started_cluster):
-    return started_cluster
 
 
 def test_sign_up_at_one_web_server_is_seen_at_the_other(cluster):
@@ -438,9 +438,8 @@ def test_web_server_that_is_cut_off_from_postgresql_says_so_in_time(cluster, tmp
         try:
             web.start()
             visitor = Visitor(web.url, f"ada-{uuid4().hex[:8]}")
-            assert (
-                visitor.sign_up(cluster.picture).status_code == 302
-            )  # now its pool has a connection
+            answer = visitor.sign_up(cluster.picture)  # now its pool has a connection
+            assert answer.status_code == 302
             cluster.visitors.append(visitor)
             network["DATABASE_URL"].cut()
             for path, status in [("/health/", 503), ("/health/work/", 503), ("/", 500)]:
@@ -512,7 +511,7 @@ def test_in_all_that_each_mail_went_out_and_each_file_belongs_to_somebody(cluste
     assert min(cluster.mails().values()) == 1
     cluster.store().put_object(Bucket=BUCKET, Key="thumbnails/orphan.jpg", Body=b"")
     cleaning = manage("shell", "--command", REMOVE_ORPHANS)
-    result = run(cleaning, tmp_path, env=cluster.environment_of("consumer-1"))
+    result = run(cleaning, tmp_path, **cluster.environment_of("consumer-1"))
     assert "Deleted thumbnails/orphan.jpg" in result.stdout
     named = cluster.rows("SELECT unnest(ARRAY[picture, thumbnail]) FROM accounts_profile")
     assert cluster.files() == {name for (name,) in named if name}
@@ -528,23 +527,27 @@ def test_health_tells_a_load_balancer_and_strangers_little(cluster):
     assert found["found"]["outbox"]["oldest"] is None
     assert found["found"]["last_beat"] < 120
 
-    cluster.signal("pause", "redis")
-    try:
-        answer = requests.get(work, headers=details)
-        assert (answer.status_code, *answer.json()["errors"]) == (503, "last_beat")
-        assert requests.get(visitors).ok  # who signs up does not need the queue
-        cluster.sign_up(1, ["web-2"])
-    finally:
-        cluster.signal("resume", "redis")
+    for part, error in [("redis", "last_beat"), ("store", "storage")]:
+        cluster.signal("pause", part)
+        try:
+            answer = requests.get(work, headers=details)
+            assert (answer.status_code, *answer.json()["errors"]) == (503, error)
+            assert requests.get(work).json() == {"ok": False}
+            assert requests.get(visitors).ok  # all web servers lack it, and pages don't need it
+            if part == "redis":
+                cluster.sign_up(1, ["web-2"])
+        finally:
+            cluster.signal("resume", part)
 
-    cluster.signal("pause", "store")
-    try:
-        answer = requests.get(work, headers=details)
-        assert (answer.status_code, *answer.json()["errors"]) == (503, "storage")
-        assert requests.get(work).json() == {"ok": False}
-        assert requests.get(visitors).ok  # all web servers lack it, and pages don't need it
-    finally:
-        cluster.signal("resume", "store")
+
+def test_worker_takes_the_next_job_while_another_is_leasing_the_first(cluster, tmp_path):
+    environment = cluster.environment_of("consumer-1")
+    with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("CREATE DATABASE claims")
+    environment["DATABASE_URL"] = environment["DATABASE_URL"].removesuffix("postgres") + "claims"
+    claiming = manage("shell", "--no-imports", "--command", CLAIM_WHILE_ANOTHER_CLAIMS)
+    result = run(claiming, tmp_path, **environment)
+    assert (result.stdout.split(), result.stderr) == (["a", "b"], "")
 
 
 @posix_only

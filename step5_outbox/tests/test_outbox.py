@@ -382,7 +382,7 @@ def test_task_without_a_job_does_nothing(queue, db):
 
 
 def test_claim_is_the_same_where_the_database_skips_locked_rows(signed_up, monkeypatch):
-    """On PostgreSQL, tests/test_job_claims.py shows that it skips them."""
+    """On PostgreSQL, tests/test_cluster.py shows that it skips them."""
     monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", True)
     assert Job.objects.claim("worker").work == "welcome"
 
