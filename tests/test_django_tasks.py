@@ -15,10 +15,9 @@ from tools.setup.environment import BASE
 from tools.sites.catalogue import ROOT
 from tools.sites.processes import running
 from tools.sites.site import running_site
-from tools.sites.visitor import make_picture
 
-from .conftest import VisitedSite, wait_for
-from .test_contract import mail_to
+from .conftest import VisitedSite, completed, wait_for
+from .test_contract import PICTURE, home_says, mail_to, signed_up
 
 FOLDER = ROOT / "examples" / "django_tasks"
 LOCK = FOLDER / "requirements.txt"
@@ -31,6 +30,8 @@ WORKERS = {
     DATABASE: ["db_worker", "--interval=0.1", "--no-startup-delay", "--no-reload"],
     HUEY: ["run_huey"],
 }
+STATES = "SELECT status FROM django_tasks_database_dbtaskresult"
+WAITING = "SELECT id FROM task UNION ALL SELECT id FROM schedule"  # now or later
 ALL_BACKENDS = """
 from variant.settings_huey import TASKS as ON_COMMIT
 from variant.settings import *
@@ -90,8 +91,7 @@ def environment():
 
 def manage(*arguments, **variables):
     """Run the variant's manage.py to its end."""
-    options = {"cwd": FOLDER, "env": os.environ | variables, "encoding": "utf-8"}
-    result = subprocess.run([PYTHON, "manage.py", *arguments], capture_output=True, **options)
+    result = completed([PYTHON, "manage.py", *arguments], FOLDER, **variables)
     assert result.returncode == 0, result.stderr
 
 
@@ -118,27 +118,14 @@ class Variant(VisitedSite):
         return super().started([PYTHON, *command[1:]], log)
 
 
-def tasks_in_database(var_dir):
-    """Return the status of each task that the database knows."""
-    query = "SELECT status FROM django_tasks_database_dbtaskresult"
-    return rows(var_dir / "db.sqlite3", query)
-
-
-def tasks_in_huey(var_dir):
-    """Return what waits in Huey's queue, now or later."""
-    queue = var_dir / "huey.sqlite3"
-    return rows(queue, "SELECT id FROM task UNION ALL SELECT id FROM schedule")
-
-
 def rows(path, query):
-    if not path.exists():
-        return []
     with closing(sqlite3.connect(path)) as database:
         return [value for (value,) in database.execute(query)]
 
 
 @pytest.mark.parametrize("settings", [DATABASE, HUEY])
 def test_both_tasks_are_done_and_what_failed_is_not_tried_again(settings, var_dir, standins):
+    database = var_dir / "db.sqlite3"
     step = SimpleNamespace(name="django_tasks", folder=FOLDER, has_consumer=False)
     variables = {"DJANGO_SETTINGS_MODULE": settings, "SIMULATED_RESIZE_SECONDS": 0}
     with running_site(step, standins, var_dir, kind=Variant, **variables) as site:
@@ -146,18 +133,17 @@ def test_both_tasks_are_done_and_what_failed_is_not_tried_again(settings, var_di
         log = var_dir.parent / "worker.log"
         with running(command, log, cwd=FOLDER, env=site.environment):
             standins.control(mail_failure="5xx")
-            unlucky, lucky = site.visitor(), site.visitor()
-            unlucky.sign_up()
-            wait_for(lambda: 'data-welcome="failed"' in unlucky.get("/").text)
+            unlucky = signed_up(site)
+            home_says(unlucky, 'data-welcome="failed"')
             standins.control(mail_failure=None)
-            lucky.sign_up(make_picture((400, 300)))
-            wait_for(lambda: 'data-welcome="done"' in lucky.get("/").text)
-            wait_for(lambda: 'data-picture="done"' in lucky.get("/").text)
+            lucky = signed_up(site, PICTURE)
+            home_says(lucky, 'data-welcome="done"')
+            home_says(lucky, 'data-picture="done"')
             if settings == DATABASE:
                 states = ["FAILED", "SUCCESSFUL", "SUCCESSFUL"]
-                wait_for(lambda: sorted(tasks_in_database(var_dir)) == states)
+                wait_for(lambda: sorted(rows(database, STATES)) == states)
             else:
-                assert tasks_in_database(var_dir) == tasks_in_huey(var_dir) == []
+                assert rows(database, STATES) == rows(var_dir / "huey.sqlite3", WAITING) == []
     assert (len(mail_to(site, unlucky)), len(mail_to(site, lucky))) == (0, 1)
 
 

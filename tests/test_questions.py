@@ -4,7 +4,6 @@ import configparser
 import re
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +18,13 @@ from huey.exceptions import HueyException
 from tools.playground.project import LEFT_OUT
 from tools.publish.docs import read
 from tools.sites.catalogue import BY_NUMBER
-from tools.sites.manage import manage, new_database
+from tools.sites.manage import manage, manage_once, new_database
 from tools.sites.site import running_site
 from tools.sites.visitor import PASSWORD, make_picture
 
 from .conftest import VisitedSite, completed, outbox_site, wait_for, workers
-from .test_contract import mail_to
-from .test_durability import is_done, jobs
+from .test_contract import mail_to, signed_up
+from .test_durability import all_is_done_once, is_done
 
 STEP_3, STEP_4, STEP_5 = (BY_NUMBER[number] for number in [3, 4, 5])
 
@@ -139,7 +138,7 @@ def test_each_process_of_a_server_has_a_pool_of_its_own(standins, tmp_path):
 
         for site in [first, second]:
             for _ in range(6):
-                assert site.visitor().sign_up().status_code == 302
+                signed_up(site)
         wait_for(all_pools_are_full)
         assert sorted(begun.values()) == [4, 4]
 
@@ -207,9 +206,7 @@ def busy_outbox(standins, folder):
 
     def sign_up_one_after_another():
         while not is_over.is_set():
-            visitor = site.visitor()
-            assert visitor.sign_up(picture).status_code == 302
-            visitors.append(visitor)
+            visitors.append(signed_up(site, picture))
 
     with outbox_site(standins, folder) as site, ThreadPoolExecutor(1) as thread:
         signing_up = thread.submit(sign_up_one_after_another)
@@ -232,26 +229,23 @@ def test_restored_backup_has_all_sign_ups_and_their_work_is_done(standins, tmp_p
         # It keeps what was written last in the write-ahead log, as a production server's do.
         users(open_connection)
         wait_for(lambda: len(visitors) >= 3)
-        signed_up = visitors[:]
+        before = visitors[:]
         shutil.copy(site.var_dir / "db.sqlite3", tmp_path / "copy.sqlite3")
         code = block("python", "import shutil").replace("/srv/backups", tmp_path.as_posix())
-        command = manage("shell", "--no-imports", "--command", code)
-        subprocess.run(command, cwd=site.step.folder, env=site.environment, check=True)
-        wait_for(lambda: len(visitors) > len(signed_up))  # nobody is kept from signing up
+        manage_once(site.step, site.environment, "shell", "--no-imports", "--command", code)
+        wait_for(lambda: len(visitors) > len(before))  # nobody is kept from signing up
     with closing(sqlite3.connect(tmp_path / "copy.sqlite3")) as copy:
-        assert users(copy) < len(signed_up)
+        assert users(copy) < len(before)
     [backup] = tmp_path.glob("????-??-??")
     folder = tmp_path / "restored"
     folder.mkdir()
     backup.rename(folder / "var")
     with outbox_site(standins, folder, SIMULATED_RESIZE_SECONDS=0) as restored:
-        for visitor in signed_up:
+        for visitor in before:
             visitor.url = restored.url
             assert not is_done(visitor)
         with workers(restored, "consumer.log"):
-            wait_for(lambda: jobs(restored) == [])
-            assert all(is_done(visitor) and visitor.thumbnail() for visitor in signed_up)
-    assert [len(mail_to(site, visitor)) for visitor in signed_up] == [1] * len(signed_up)
+            all_is_done_once(restored, before)
 
 
 # Confirmed addresses, and limits
