@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from random import Random
 
 import pytest
@@ -266,30 +266,30 @@ def test_queue_that_is_no_database_stops_a_process_at_its_start(outbox):
     delete_queue(outbox)
 
 
-@contextmanager
-def locked(path):
-    """Let nobody else write to an SQLite database for the length of the block."""
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("BEGIN EXCLUSIVE")
-        yield
-
-
 def queued_tasks(site):
     with closing(sqlite3.connect(site.var_dir / "huey.sqlite3")) as queue:
         return queue.execute("SELECT id FROM task").fetchall()
+
+
+def kill_server_during_sign_up(site, visitor, name, is_moment):
+    """Kill the server when it waits, as it does for five seconds, for a database that is locked."""
+    with ThreadPoolExecutor() as threads:
+        with closing(sqlite3.connect(site.var_dir / name)) as database:
+            database.execute("BEGIN EXCLUSIVE")
+            answer = threads.submit(visitor.sign_up, PICTURE)
+            wait_for(is_moment)
+            kill(site.server)
+        with pytest.raises(requests.ConnectionError):
+            answer.result()
 
 
 def test_server_killed_between_the_commit_and_the_queue_loses_nothing(outbox):
     site = outbox
     signed_up(site)
     queued, visitor = queued_tasks(site), site.visitor()
-    with ThreadPoolExecutor() as threads:
-        with locked(site.var_dir / "huey.sqlite3"):  # for which the server waits five seconds
-            answer = threads.submit(visitor.sign_up, PICTURE)
-            wait_for(lambda: user_count(site, username=visitor.username))
-            kill(site.server)
-        with pytest.raises(requests.ConnectionError):
-            answer.result()
+    kill_server_during_sign_up(
+        site, visitor, "huey.sqlite3", lambda: user_count(site, username=visitor.username)
+    )
     assert queued_tasks(site) == queued
     site.start_server()
     with workers(site, "consumer.log"):
@@ -302,13 +302,7 @@ def test_picture_whose_server_was_killed_before_the_commit_is_removed_a_day_late
     site, folder = outbox, outbox.var_dir / "media" / "pictures"
     signed_up(site, PICTURE)
     named = site.files()
-    with ThreadPoolExecutor() as threads:
-        with locked(site.var_dir / "db.sqlite3"):
-            answer = threads.submit(site.visitor().sign_up, PICTURE)
-            wait_for(lambda: site.files() > named)
-            kill(site.server)
-        with pytest.raises(requests.ConnectionError):
-            answer.result()
+    kill_server_during_sign_up(site, site.visitor(), "db.sqlite3", lambda: site.files() > named)
     for path in folder.iterdir():
         os.utime(path, (0, 0))
     (folder / "new.jpeg").write_bytes(PICTURE)  # as if its sign-up went on

@@ -93,7 +93,8 @@ class Lane:
             "DATABASE_URL": f"sqlite:///{(folder / 'db.sqlite3').as_posix()}",
             "HUEY_FILE": str(folder / "huey.sqlite3"),
             "NOTES": str(self.notes_file),
-        } | environment
+        }
+        self.environment |= environment
         module, log = f"{__package__}.queue_probe", folder / "probe.log"
         self.probe = Probe(module, ROOT, self.environment, log)
         self.command, self.processes = self.probe.ask("prepare")
