@@ -8,10 +8,6 @@ from playwright.sync_api import Error, sync_playwright
 # Playwright itself turns off what a browser does in the background: updates, first-run pages,
 # reports. This makes sure: no name leads anywhere, only the pages' own address does.
 OPTIONS = ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
-NO_BROWSER = (
-    "no browser that starts was found: install Chromium, Chrome or Edge "
-    "(on Debian 'sudo apt install chromium', on Ubuntu 'sudo snap install chromium')"
-)
 
 
 class NoBrowser(Exception):
@@ -21,12 +17,8 @@ class NoBrowser(Exception):
 @contextmanager
 def open_browser():
     """Run a browser without a window for the length of the block; raise NoBrowser without one."""
-    with sync_playwright() as playwright:
-        browser = launch(playwright.chromium)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    with sync_playwright() as playwright, launch(playwright.chromium) as browser:
+        yield browser
 
 
 def launch(chromium):
@@ -40,4 +32,7 @@ def launch(chromium):
             return chromium.launch(args=OPTIONS, **browser)
         except Error as error:
             problem = error
-    raise NoBrowser(NO_BROWSER) from problem
+    raise NoBrowser(
+        "no browser that starts was found: install Chromium, Chrome or Edge "
+        "(on Debian 'sudo apt install chromium', on Ubuntu 'sudo snap install chromium')"
+    ) from problem

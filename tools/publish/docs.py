@@ -54,8 +54,8 @@ def regenerated(text):
 def regenerated_block(match):
     kind, arguments, opening, content, closing = match.groups()
     show = {
-        "function": function,
-        "setting": setting,
+        "function": definition,
+        "setting": definition,
         "diff": diff,
         "file": read,
         "command": lambda: content,
@@ -79,22 +79,14 @@ def read(path):
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-def function(path, name):
-    """Return the source of a function or class, decorators included."""
+def definition(path, name):
+    """Return the source of a function or class, decorators included, or of a setting."""
     source = read(path)
     for node in ast.walk(ast.parse(source)):
-        if getattr(node, "name", None) == name:
-            start = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+        names = [getattr(node, "name", None), *map(ast.unparse, getattr(node, "targets", []))]
+        if name in names:
+            start = min(part.lineno for part in [node, *getattr(node, "decorator_list", [])])
             return dedent("".join(source.splitlines(keepends=True)[start - 1 : node.end_lineno]))
-    raise ValueError(f"{path} has no {name}")
-
-
-def setting(path, name):
-    """Return the source of the statement that assigns a setting."""
-    source = read(path)
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == name:
-            return ast.get_source_segment(source, node) + "\n"
     raise ValueError(f"{path} has no {name}")
 
 
@@ -131,12 +123,9 @@ def steps_table(demo, losses):
     ]
     for step in STEPS:
         page = median(demo["steps"][step.name]["page_seconds"])
-        runs = losses["lost"][step.name]["SIGKILL"]
-        lost = (
-            f"{extremes(runs, 'mails_lost')} mails, {extremes(runs, 'thumbnails_lost')} thumbnails"
-        )
+        killed = lost(losses["lost"][step.name]["SIGKILL"])
         link = f"[`{step.name}`]({step.name}/)"
-        lines.append(f"| {link} | {step.where} | {page:.2f} s | {lost} |")
+        lines.append(f"| {link} | {step.where} | {page:.2f} s | {killed} |")
     return "\n".join(lines) + "\n"
 
 
@@ -148,12 +137,14 @@ def losses_table(record):
         "| --- |" + " --- |" * len(ways),
     ]
     for step in STEPS:
-        cells = [
-            f"{extremes(runs, 'mails_lost')} mails, {extremes(runs, 'thumbnails_lost')} thumbnails"
-            for runs in (record["lost"][step.name][way] for way in ways)
-        ]
+        cells = [lost(record["lost"][step.name][way]) for way in ways]
         lines.append(f"| `{step.name}` | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def lost(runs):
+    """Return what several runs lost, in words."""
+    return f"{extremes(runs, 'mails_lost')} mails, {extremes(runs, 'thumbnails_lost')} thumbnails"
 
 
 def extremes(runs, what):

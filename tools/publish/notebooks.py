@@ -30,9 +30,6 @@ class NotebookError(Exception):
     """A notebook can't be executed; the text says which cell failed, and how."""
 
 
-INLINE = "module://matplotlib_inline.backend_inline"
-
-
 def notebooks():
     """Return the paths of all notebooks, in order."""
     return sorted(FOLDER.glob("*.ipynb"))
@@ -47,18 +44,19 @@ def executed(path):
     import matplotlib.font_manager  # makes its font cache, or a notebook would warn
 
     # The user's settings of Matplotlib shall not change what a plot looks like, or show none.
-    variables = {"MATPLOTLIBRC": matplotlib.get_data_path(), "MPLBACKEND": INLINE}
+    variables = {
+        "MATPLOTLIBRC": matplotlib.get_data_path(),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
     notebook = nbformat.read(path, as_version=4)
     # A kernel needs this kind of event loop, which is not the default on Windows.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        problem = runner.run(execute_cells(notebook, path.parent, variables))
-    if problem:
-        raise NotebookError(f"{path.name}, {problem}")
+        runner.run(execute_cells(notebook, path, variables))
     return notebook
 
 
-async def execute_cells(notebook, folder, variables):
-    """Execute the cells in a new kernel; return the cell that failed and how, or None."""
+async def execute_cells(notebook, path, variables):
+    """Execute the cells in a new kernel; raise NotebookError if one fails."""
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -74,21 +72,22 @@ async def execute_cells(notebook, folder, variables):
     with TemporaryDirectory(ignore_cleanup_errors=True) as no_settings:
         # Each warning is shown, and so fails. If they were errors, the kernel's own would stop it.
         variables |= {"IPYTHONDIR": no_settings, "PYTHONWARNINGS": "default"}
-        await client.async_start_new_kernel(cwd=folder, env=os.environ | variables)
+        await client.async_start_new_kernel(cwd=path.parent, env=os.environ | variables)
         await client.async_start_new_kernel_client()
         try:
             for index, cell in enumerate(notebook.cells):
                 number += cell.cell_type == "code"
+                where = f"{path.name}, cell [{number}]"
                 await client.async_execute_cell(cell, index)
                 for output in cell.get("outputs", []):
                     if output.output_type == "error":  # what it returned can't be shown
-                        return f"cell [{number}]: {output.ename}: {output.evalue}"
+                        raise NotebookError(f"{where}: {output.ename}: {output.evalue}")
                     if output.get("name") == "stderr":
-                        return f"cell [{number}], standard error: {output.text}"
+                        raise NotebookError(f"{where}, standard error: {output.text}")
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             if asyncio.current_task().cancelling():  # which nbclient takes for a dead kernel
                 raise asyncio.CancelledError from error
-            return f"cell [{number}]: {error}"
+            raise NotebookError(f"{where}: {error}") from error
         finally:
             await manager.shutdown_kernel()
             client.kc.stop_channels()
@@ -139,24 +138,17 @@ def main(arguments=None):
     numbers = parse("notebooks", arguments).update
     if numbers is None:
         return open_lab()
-    received = signal.SIGINT
-
-    def terminate(number, frame):
-        nonlocal received
-        received = number
-        signal.raise_signal(signal.SIGINT)
-
     # Ctrl-C cancels what asyncio runs, so the kernel also stops. So do the other signals: an
     # exception from a handler of ours might come while the event loop calls what ignores them.
     stop_in_order()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which asyncio replaces
     for number in STOPS:
-        if number != signal.SIGINT and signal.getsignal(number) == stop_once:
-            signal.signal(number, terminate)
+        if signal.getsignal(number) == stop_once:
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which asyncio replaces
     try:
         return update([path for path in notebooks() if not numbers or path.name[:2] in numbers])
     except KeyboardInterrupt:
-        return 128 + received
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ A line of three dashes ends a slide. What is quoted (>) is for the speaker. Besi
     <!-- plot notebooks/01_sync_signup.ipynb wait -->
 """
 
-import json
 import re
 import sys
 from base64 import b64encode
@@ -16,7 +15,7 @@ from markdown_it import MarkdownIt
 from ..arguments import parse
 from ..sites.catalogue import ROOT
 from ..sites.templates import render
-from . import TEMPLATES
+from . import TEMPLATES, plots
 from .docs import read, regenerated
 
 PLOT = re.compile(r"<!-- plot (\S+) (\S+) -->")
@@ -28,8 +27,8 @@ COMMENT = re.compile(r"<!-- .*? -->\n")
 def page():
     """Return the slides as one HTML page, as bytes. Raises what docs does, and ValueError."""
     text = regenerated(read("docs/SLIDES.md"))
-    text = PLOT.sub(lambda match: plot(*match.groups()), text)
     text = PICTURE.sub(lambda match: f"![{match[1]}]({inlined(match[2])})", text)
+    text = PLOT.sub(lambda match: plot(*match.groups()), text)
     text = COMMENT.sub("", LINK.sub(r"\1", text))
     markdown = MarkdownIt().enable("table")
     slides = [markdown.render(slide) for slide in re.split(r"^---$", text, flags=re.MULTILINE)]
@@ -38,20 +37,14 @@ def page():
 
 def plot(path, cell_id):
     """Return the plot of a notebook's cell as Markdown, with its title as the alternative text."""
-    for cell in json.loads(read(path))["cells"]:
-        if cell["id"] == cell_id:
-            for output in cell.get("outputs", []):
-                if "image/png" in output.get("data", {}):
-                    title = "".join(output["data"]["text/plain"])
-                    png = output["data"]["image/png"].strip()
-                    return f"![{title}](data:image/png;base64,{png})"
+    for found, title, png in plots(ROOT / path):
+        if found == cell_id:
+            return f"![{title}](data:image/png;base64,{png})"
     raise ValueError(f"{path} has no plot {cell_id!r}")
 
 
 def inlined(path):
-    """Return a PNG of the repository as a data URL; a data URL as it is."""
-    if path.startswith("data:"):
-        return path
+    """Return a PNG of the repository as a data URL."""
     return "data:image/png;base64," + b64encode((ROOT / path).read_bytes()).decode()
 
 

@@ -27,15 +27,11 @@ def build(folder):
         raise SphinxError("see the warnings above")
     copyfile(folder / "README.html", folder / "index.html")
     write_replay((folder / REPLAY).parent)
+    # With 256 colours, a picture takes a third of the bytes and looks the same.
     for path in (folder / "_images").glob("*.png"):
-        shrink(path)
-
-
-def shrink(path):
-    """Leave a picture 256 colours, which is a third of the bytes and looks the same."""
-    with Image.open(path) as picture:
-        smaller = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    smaller.save(path, optimize=True)
+        with Image.open(path) as picture:
+            smaller = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        smaller.save(path, optimize=True)
 
 
 def main(arguments=None):

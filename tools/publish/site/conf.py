@@ -1,11 +1,11 @@
 """Sphinx's configuration of the site. Its sources are the repository's own pages, as they are."""
 
-import json
 import re
 from itertools import pairwise
 
 from docutils import nodes
 
+from tools.publish import plots
 from tools.publish.site import REPLAY
 from tools.sites.catalogue import ROOT, STEPS
 from tools.upkeep.changes import diffs
@@ -99,7 +99,8 @@ def changes(before, step):
 
 def change_pictures(app, doctree):
     """Name each plot, and let the pictures of the race lead to its replay."""
-    titles = plot_titles(ROOT / f"{app.env.docname}.ipynb")
+    notebook = ROOT / f"{app.env.docname}.ipynb"
+    titles = (title for _, title, _ in plots(notebook)) if notebook.exists() else iter([])
     for image in list(doctree.findall(nodes.image)):
         if "alt" not in image:
             image["alt"] = next(titles)
@@ -107,15 +108,6 @@ def change_pictures(app, doctree):
             link = nodes.reference(refuri="../" * app.env.docname.count("/") + REPLAY)
             image.replace_self(link)
             link += image
-
-
-def plot_titles(path):
-    """Yield the titles of a notebook's plots, which are in their outputs as text."""
-    if path.exists():
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            for output in cell.get("outputs", []):
-                if "image/png" in output.get("data", {}):
-                    yield "".join(output["data"]["text/plain"])
 
 
 def setup(app):

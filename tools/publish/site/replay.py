@@ -9,7 +9,6 @@ from ...race.recorded import replay
 from ...sites.catalogue import ROOT, STEPS
 from ...sites.templates import render
 
-RECORD = ROOT / "notebooks/data/races.json"
 FILES = [
     TEMPLATES / "race.css",
     TEMPLATES / "race.js",
@@ -19,8 +18,9 @@ FILES = [
 ]
 
 
-def write_replay(folder, record=RECORD):
+def write_replay(folder):
     """Write the page and what it needs into a folder beside the site's first page."""
+    record = ROOT / "notebooks/data/races.json"
     recorded = json.loads(record.read_text(encoding="utf-8"))
     context = recorded | {
         "steps": [{"step": step, "url": f"{step.name}/README.html"} for step in STEPS],
