@@ -1,17 +1,13 @@
 """The pictures are there, are listed, and show what the code is now."""
 
 import json
-import re
 
 import pytest
 from PIL import Image
 
-from tools.publish.docs import readmes
 from tools.publish.screenshot_stage import FOLDER, digest, shown
 from tools.publish.screenshots import SOURCES
 from tools.sites.catalogue import ROOT
-
-NAMED = re.compile(r"[\w./]*screenshots/([\w.]+\.(?:png|webp))")
 
 
 @pytest.mark.parametrize("name", shown())
@@ -35,20 +31,3 @@ def test_moving_picture_is_light_and_moves():
 def test_every_pattern_names_a_file():
     patterns = {pattern for patterns in shown().values() for pattern in patterns}
     assert [pattern for pattern in patterns if not any(ROOT.glob(pattern))] == []
-
-
-@pytest.mark.parametrize("path", readmes(), ids=lambda p: p.relative_to(ROOT).as_posix())
-def test_every_picture_in_a_readme_is_there(path):
-    named = NAMED.findall(path.read_text(encoding="utf-8"))
-    assert [name for name in named if not (FOLDER / name).is_file()] == []
-
-
-def test_line_ends_do_not_count(tmp_path, monkeypatch):
-    monkeypatch.setattr("tools.publish.screenshot_stage.ROOT", tmp_path)
-    file = tmp_path / "style.css"
-    file.write_bytes(b"a {\n}\n")
-    before = digest(["style.css"])
-    file.write_bytes(b"a {\r\n}\r\n")
-    assert digest(["style.css"]) == before
-    file.write_bytes(b"b {\n}\n")
-    assert digest(["style.css"]) != before

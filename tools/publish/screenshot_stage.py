@@ -1,15 +1,12 @@
 """What the pictures in screenshots/ are taken with, and what each of them shows."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 
 from PIL import Image
-from rich.progress import Progress
 
 from ..sites.catalogue import ROOT
-from ..sites.visitor import PASSWORD
 from ..standins.standins import Standins
 
 FOLDER = ROOT / "screenshots"
@@ -39,11 +36,11 @@ def shown():
 
 
 def digest(patterns):
-    """Return a hash of what the files hold, the same for every checkout's line ends."""
+    """Return a hash of what the files hold."""
     content = hashlib.sha256()
     for pattern in patterns:
         for path in sorted(ROOT.glob(pattern)):
-            content.update(path.read_bytes().replace(b"\r\n", b"\n"))
+            content.update(path.read_bytes())
     return content.hexdigest()
 
 
@@ -54,9 +51,6 @@ class Stage:
     browser: object
     standins: Standins
     sites: dict  # step: its Site
-    threads: ThreadPoolExecutor
-    progress: Progress
-    task: int  # the progress bar
 
     def open(self, viewport=LAPTOP):
         return self.browser.new_page(viewport=viewport, color_scheme="light")
@@ -75,7 +69,6 @@ class Stage:
     def keep(self, picture, name):
         with Image.open(BytesIO(picture)) as image:  # Pillow packs it tighter than the browser
             image.convert("RGB").save(FOLDER / name, optimize=True)
-        self.progress.advance(self.task)
 
     def keep_film(self, frames, milliseconds, name):
         """Keep a moving picture, of which each frame is shown for such a time."""
@@ -84,17 +77,3 @@ class Stage:
         first.save(
             FOLDER / name, save_all=True, append_images=others, duration=milliseconds, **options
         )
-        self.progress.advance(self.task)
-
-
-def fill_in(page, username, email, password2, picture):
-    page.get_by_label("Username").fill(username)
-    page.get_by_label("E-mail").fill(email)
-    page.get_by_label("Password:").fill(PASSWORD)
-    page.get_by_label("Password confirmation:").fill(password2)
-    picture = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": picture}
-    page.get_by_label("Profile picture").set_input_files(picture)
-
-
-def send(page):
-    page.get_by_role("main").get_by_role("button", name="Sign up").click()

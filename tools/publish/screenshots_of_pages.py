@@ -1,16 +1,15 @@
 """The pictures of the steps' own pages, and of what their consoles show meanwhile."""
 
 import re
-import subprocess
 
 from playwright.sync_api import expect
 
 from ..sites.catalogue import BY_NUMBER, STEPS
-from ..sites.manage import manage
+from ..sites.manage import manage_once
 from ..sites.templates import render
 from ..sites.visitor import PASSWORD, Visitor, make_picture
 from . import TEMPLATES
-from .screenshot_stage import PHONE, RESIZE_SECONDS, fill_in, send, takes
+from .screenshot_stage import PHONE, RESIZE_SECONDS, takes
 
 NAME = "ada"
 KIT_PAGES = ["kit/timing/templates/timing/*", "kit/timing/static/timing/*"]
@@ -35,10 +34,20 @@ def sign_up_form(stage):
     page = stage.sign_up_page(STEP1)
     stage.save(page, "sign_up.png", "main")
     page = stage.sign_up_page(STEP1, PHONE)
-    fill_in(page, NAME, f"{NAME}@example.com", PASSWORD[::-1], b"not a picture")
-    send(page)
+    sign_up(page, b"not a picture", PASSWORD[::-1])
     expect(page.locator(".errorlist").first).to_be_visible()
     stage.save(page, "sign_up_errors.png", "main")
+
+
+def sign_up(page, picture, password2=PASSWORD):
+    """Fill in the form on the page and send it."""
+    page.get_by_label("Username").fill(NAME)
+    page.get_by_label("E-mail").fill(f"{NAME}@example.com")
+    page.get_by_label("Password:").fill(PASSWORD)
+    page.get_by_label("Password confirmation:").fill(password2)
+    picture = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": picture}
+    page.get_by_label("Profile picture").set_input_files(picture)
+    page.get_by_role("main").get_by_role("button", name="Sign up").click()
 
 
 def profile(step):
@@ -57,8 +66,7 @@ def profiles(stage):
     picture = make_picture()
     for step in STEPS:
         page = stage.sign_up_page(step)
-        fill_in(page, NAME, f"{NAME}@example.com", PASSWORD, picture)
-        send(page)
+        sign_up(page, picture)
         if step is STEP4:
             expect(page.locator("[data-welcome=done]")).to_be_visible()
             page.wait_for_timeout(2000)  # for bars to grow
@@ -113,15 +121,8 @@ def admin(stage):
     site.kill_and_restart()
     Visitor(site.url, "grace").sign_up(make_picture())
     account = {"USERNAME": "admin", "EMAIL": "admin@example.com", "PASSWORD": PASSWORD}
-    environment = {f"DJANGO_SUPERUSER_{name}": value for name, value in account.items()}
-    subprocess.run(
-        manage("createsuperuser", "--noinput"),
-        cwd=STEP5.folder,
-        env=site.environment | environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=True,
-    )
+    variables = {f"DJANGO_SUPERUSER_{name}": value for name, value in account.items()}
+    manage_once(STEP5, site.environment | variables, "createsuperuser", "--noinput")
     page = stage.open()
     page.goto(f"{site.url}/admin/outbox/job/")
     page.get_by_label("Username").fill(account["USERNAME"])
