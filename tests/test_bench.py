@@ -11,7 +11,7 @@ from tools.arguments import parse
 from tools.measure.bench import __main__ as bench
 from tools.measure.bench import floor, growth, load, queues
 from tools.measure.bench.client import send_at_once, sign_up_requests
-from tools.measure.bench.measuring import Bench, p95, ratio
+from tools.measure.bench.measuring import Bench
 from tools.measure.frame import SEED
 from tools.sites.machine import machine_and_versions
 from tools.sites.processes import kill
@@ -60,12 +60,6 @@ def test_each_takes_its_turn_in_each_round_and_the_order_is_the_same_again():
     assert order == turns()
     assert sorted(order) == [(number, name) for number in range(20) for name in "abc"]
     assert [name for _, name in order[:3]] != [name for _, name in order[3:6]]
-
-
-def test_figures_of_many_measurements():
-    assert ratio([2, 4, 90], [1, 2, 3]) == 2
-    assert p95(list(range(101))) == 95
-    assert p95([7]) == 7
 
 
 def test_lines_that_a_queue_takes_are_those_of_its_code(tmp_path):

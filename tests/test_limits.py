@@ -7,13 +7,6 @@ def burst(*rates):
     return {"seconds": [1, 2, 3], "errors": 0, "pages_per_second": list(rates)}
 
 
-def test_page_is_compared_with_a_bare_one_like_it(limits):
-    seconds = {"bare": [1, 1], "bare, upload": [2, 2], "Step 4": [3, 3], "Step 4, upload": [3, 3]}
-    floor = limits.floor({"seconds": seconds})
-    assert floor.loc[["Step 4", "Step 4, upload"], "÷ bare, median"].tolist() == [3, 1.5]
-    assert floor["n"].tolist() == [2] * 4
-
-
 def test_crowd_is_compared_with_the_bare_site_and_counts_its_bursts(limits):
     part = {
         "crowds": {
@@ -32,20 +25,6 @@ def test_leases_are_counted_until_the_work_begins_again(limits):
     settings = {"interrupted_work_seconds": 2, "lease_seconds": 5}
     leases = limits.leases({"settings": settings, "killed": [7, 9.5]})
     assert leases.tolist() == [1, 1.5]
-
-
-def test_queueing_is_compared_with_the_queue_of_step_4(limits):
-    found = {
-        "queueing_seconds": [0.5],
-        "drained_per_second": 9,
-        "pickup_seconds": [0.01],
-        "idle_cpu_percent": 1,
-        "unfinished": 2,
-        "done_again_seconds": None,
-        "lines": 15,
-    }
-    part = {"queues": {"Huey, SQLite": found, "RQ": found | {"queueing_seconds": [1, 2]}}}
-    assert limits.queues(part)["to queue ÷ Huey, SQLite"].tolist() == [1, 3]
 
 
 def test_million_sign_ups_a_day_are_multiplied_from_one(limits):

@@ -56,7 +56,8 @@ def test_every_piece_of_work_has_the_colour_of_the_page_in_the_order_of_the_work
     assert plots.COLOURS["fetch joke"] == "#cc79a7"
 
 
-def test_lanes_are_sorted_by_their_work_and_show_when_the_page_was_back(plots, drawn):
+def test_lanes_are_sorted_by_their_work_and_say_when_the_page_was_back(plots, drawn):
+    """What is too short for its name is in the legend."""
     [ax] = drawn(plots.lanes, {"step4_huey": SIGN_UP})
     lanes = ["request", "worker process, Worker-2", "worker process, Worker-1"]
     assert words(ax.get_yticklabels()) == lanes
@@ -64,26 +65,16 @@ def test_lanes_are_sorted_by_their_work_and_show_when_the_page_was_back(plots, d
     assert (resize.get_x(), round(resize.get_y() + resize.get_height() / 2)) == (2, 2)
     assert [bar.get_width() for bar in ax.patches if bar.get_height() == 0.3] == [0.125]  # inner
     assert "page back: 1.12 s" in words(ax.texts)
-
-
-def test_long_bar_is_labelled_and_the_legend_names_the_others(plots, drawn):
-    [ax] = drawn(plots.lanes, {"step4_huey": SIGN_UP})
     assert "resize picture" in words(ax.texts)
     assert legend_of(ax) == ["hash password", "save user", "create profile"]
 
 
-def test_stack_has_a_bar_for_each_piece_of_work_and_the_total(plots, drawn):
-    seconds = pd.DataFrame({"hash password": [1.0], "the rest": [0.5]}, index=["step4_huey"])
-    [ax] = drawn(plots.stack, seconds)
-    assert [(bar.get_x(), bar.get_width()) for bar in ax.patches] == [(0, 1), (1, 0.5)]
-    assert "1.50 s" in words(ax.texts)
-
-
-def test_part_is_enlarged_below_the_whole(plots, drawn):
+def test_pieces_of_work_follow_each_other_and_a_part_is_enlarged(plots, drawn):
     seconds = pd.Series({"hash password": 1.0, "resize picture": 5.0})
     whole, part = drawn(plots.enlarged, seconds, "The part", seconds.iloc[:1])
-    assert (len(whole.patches), len(part.patches)) == (2, 1)
-    assert part.get_title() == "The part"
+    assert [(bar.get_x(), bar.get_width()) for bar in whole.patches] == [(0, 1), (1, 5)]
+    assert "6.00 s" in words(whole.texts)
+    assert (len(part.patches), part.get_title()) == (1, "The part")
 
 
 def test_rows_are_drawn_in_milliseconds_with_the_profile_inside_the_user(plots, drawn):
@@ -154,12 +145,3 @@ def test_bars_begin_at_0_and_have_their_numbers(plots, drawn):
     axes = drawn(plots.bars, pd.DataFrame({"mails": [5, 20], "pictures": [1, 2]}))
     assert [ax.get_xlim()[0] for ax in axes] == [0, 0]
     assert [words(ax.texts) for ax in axes] == [["5.0", "20.0"], ["1.0", "2.0"]]
-
-
-def test_long_legend_has_two_rows(plots):
-    figure, ax = plots.plt.subplots()
-    for number in range(9):
-        ax.plot([0, 1], label=str(number))
-    plots.draw_legend(figure)
-    assert (len(legend_of(ax)), figure.legends[0]._ncols) == (9, 5)
-    plots.plt.close(figure)
