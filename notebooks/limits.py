@@ -8,9 +8,7 @@ from timing_log import DATA
 
 BARE, UPLOAD = "bare", ", upload"
 HASHING = "hashing alone"
-FEWEST = "10 users, 10 jobs"
 REFERENCE = "Huey, SQLite"  # with which the other queues are compared
-DAY = 24 * 3600
 
 
 def load(name):
@@ -71,7 +69,7 @@ def hashes_a_second(part):
 def growth(part):
     """Return the median of each piece of work ÷ its median with the fewest users and jobs."""
     medians = pd.DataFrame(part["seconds"]).map(lambda seconds: pd.Series(seconds).median())
-    return medians.div(medians[FEWEST], axis=0)
+    return medians.div(medians["10 users, 10 jobs"], axis=0)
 
 
 def drained(part):
@@ -161,22 +159,17 @@ def paper(record, a_day, peak):
     Each sign-up has a mail and a picture, and a picture's job is assumed to cost as much as a
     mail's.
     """
-    pages, queue = record["pages"]["cpu"], record["queues"]["Redis"]
-    settings = record["settings"]
-    rate = a_day / DAY * peak
-    job = settings["joke_delay"] + settings["mail_delay"]
-    cores = {
-        part: rate * (pages[part] + 2 * queue["cpu_of_a_job"][part])
-        for part in ["postgres", "redis"]
-    }
+    page, job = record["pages"]["cpu"], record["queues"]["Redis"]["cpu_of_a_job"]
+    waits = record["settings"]["joke_delay"] + record["settings"]["mail_delay"]
+    rate = a_day / (24 * 3600) * peak
     return pd.Series(
         {
             "sign-ups in the busiest second": rate,
-            "processors: web servers": rate * (pages["web-1"] + pages["web-2"]),
+            "processors: web servers": rate * (page["web-1"] + page["web-2"]),
             "processors: of these, for hashes": rate * record["pages"]["hash"],
-            "processors: PostgreSQL": cores["postgres"],
-            "processors: Redis": cores["redis"],
-            "workers that wait for the mail": rate * job,
+            "processors: PostgreSQL": rate * (page["postgres"] + 2 * job["postgres"]),
+            "processors: Redis": rate * (page["redis"] + 2 * job["redis"]),
+            "workers that wait for the mail": rate * waits,
             "rows, GB a year": record["pages"]["bytes"] * a_day * 365 / 1e9,
         }
     )

@@ -12,10 +12,9 @@ from timing_log import JOBS, REST, ROOT, after_kill, duration, p95
 
 STYLE = ROOT / "kit" / "timing" / "static" / "timing" / "timeline.css"
 # One colour for each piece of work, from the style sheet of the page's timeline.
-_, RULES = STYLE.read_text(encoding="utf-8").split("One colour for each piece of work")
 COLOURS = {
     name.replace("-", " "): colour
-    for name, colour in re.findall(r"--([a-z-]+): (#\w{6});", RULES.split("}")[0])
+    for name, colour in re.findall(r"--([a-z-]+): (#\w{6});", STYLE.read_text(encoding="utf-8"))
 }
 COLOURS["resize picture"] = COLOURS.pop("resize picture")  # the last piece of work comes last
 COLOURS[REST] = "#dddddd"

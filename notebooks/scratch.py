@@ -31,22 +31,14 @@ django.setup()
 
 
 class User(models.Model):
-    id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=30)
-
-    class Meta:
-        app_label = "scratch"
 
     def __str__(self):
         return self.name
 
 
 class Team(models.Model):
-    id = models.BigAutoField(primary_key=True)
     members = models.ManyToManyField(User)
-
-    class Meta:
-        app_label = "scratch"
 
     def __str__(self):
         return f"team {self.pk}"
