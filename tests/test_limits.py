@@ -7,6 +7,13 @@ def burst(*rates):
     return {"seconds": [1, 2, 3], "errors": 0, "pages_per_second": list(rates)}
 
 
+def test_page_is_compared_with_a_bare_one_like_it(limits):
+    seconds = {"bare": [1, 1], "bare, upload": [2, 2], "Step 4": [3, 5], "Step 4, upload": [3, 5]}
+    floor = limits.floor({"seconds": seconds}).loc[["Step 4", "Step 4, upload"]]
+    assert floor["÷ bare, median"].tolist() == [4, 2]
+    assert floor["÷ bare, p95"].tolist() == pytest.approx([4.9, 2.45])
+
+
 def test_crowd_is_compared_with_the_bare_site_and_counts_its_bursts(limits):
     part = {
         "crowds": {
