@@ -124,6 +124,11 @@ class Postgres(Part):
         try:
             with self.log.open("ab") as log:
                 subprocess.run(command, stdout=log, check=True, **quiet, **self.options())
+        except PermissionError:
+            raise StartError(
+                "As root, PostgreSQL runs as the user nobody, who can't enter"
+                f" {self.folder.parent}: set TMPDIR to a folder that everybody can enter."
+            ) from None
         except subprocess.CalledProcessError:
             last_line = (self.words().strip().splitlines() or ["no reason given"])[-1]
             raise StartError(f"{self.name}: {program} failed: {last_line}") from None
