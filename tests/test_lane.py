@@ -118,58 +118,15 @@ def test_killed_consumer_does_not_touch_the_request():
     assert not lane.sign_up.abandoned_at(SAVED[0])
 
 
-def test_what_was_done_before_the_kill_is_done():
-    done = [
-        work("send mail", 101, 102, CONSUMER),
-        work("resize picture", 101, 103, CONSUMER),
-    ]
-    lane = lane_of(4, *BACK, *done, answer=True, killed_at=103)
-    assert (lane.state, lane.is_over) == ("done", True)
-
-
 def test_lane_is_not_over_before_its_site_is_back():
     lane = lane_of(1, *SAVED, answer=cut(), killed_at=103, back_at=None)
     assert (lane.is_over, drawing(lane)["problem"]) == (False, CUT)
 
 
-def test_outbox_does_again_what_was_cut_off():
-    resize = work("resize picture", 101, process=CONSUMER)
-    mail = [work("fetch joke", 101, 102, CONSUMER), work("send mail", 102, 103, CONSUMER)]
-    lane = lane_of(5, *BACK, *mail, resize, answer=True, killed_at=103)
-    assert not lane.is_over
-    assert drawing(lane)["picture"] == "cut off, to be done again when its claim ends"
-    lane.timing_log.records = [work("resize picture", 112, process=NEW_CONSUMER)]
-    assert not lane.look()
-    assert drawing(lane)["picture"] == "is being resized again, after the kill"
-    lane.timing_log.records = [work("resize picture", 112, 117, NEW_CONSUMER)]
-    assert lane.look()
-    drawn = drawing(lane)
-    assert (drawn["state"], drawn["lost"]) == ("done", "")
-    assert drawn["picture"] == "resized again, after the kill"
-    bars = [bar for bar in drawn["bars"] if bar["event"] == "resize picture"]
-    assert [(bar["begin"], bar["seconds"], bar["abandoned"]) for bar in bars] == [
-        (pytest.approx(1), pytest.approx(2), True),
-        (pytest.approx(12), pytest.approx(5), False),
-    ]
-
-
-def test_work_that_begins_again_was_abandoned_whoever_killed_it():
-    old, new = work("resize picture", 101), work("resize picture", 105, process=NEW_CONSUMER)
-    sign_up = SignUp([*BACK, old])
-    assert (sign_up.abandoned_at(old), sign_up.picture_state) == (None, "running")
-    sign_up.add([new])
-    assert (sign_up.abandoned_at(old), sign_up.abandoned_at(new)) == (105, None)
-    assert sign_up.running == ["resize picture"]
-
-
 def test_work_that_was_done_once_is_done():
-    sign_up = SignUp(
-        [
-            work("resize picture", 101, 106, CONSUMER),
-            work("resize picture", 105, process=NEW_CONSUMER),
-        ]
-    )
-    assert sign_up.picture_state == "done"
+    done = work("resize picture", 101, 106, CONSUMER)
+    again = work("resize picture", 105, process=NEW_CONSUMER)
+    assert SignUp([done, again]).picture_state == "done"
 
 
 def test_failed_joke_means_no_retry():
@@ -180,16 +137,6 @@ def test_failed_joke_means_no_retry():
     records[-1] = work("send mail", 102, 103, CONSUMER, "no mail")
     assert SignUp(records, mail_tries=9).mail_state == "retrying"
     assert SignUp(records, mail_tries=1).mail_state == "failed"
-
-
-def test_words_of_a_kill():
-    kill = Kill()
-    assert kill.words(zero=100) == "being killed ..."
-    kill.at = 102.1
-    assert kill.words(zero=100) == "killed at 2.1 s, starting again ..."
-    kill.back_at = 103.4
-    assert kill.words(zero=100) == "killed at 2.1 s, back at 3.4 s"
-    assert kill.words() == "killed, back after 1.3 s"
 
 
 def test_site_that_does_not_start_again_ends_its_lane():

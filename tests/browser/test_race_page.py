@@ -1,9 +1,5 @@
-"""All five steps in a real browser: a sign-up in each, and the race's page.
+"""The race's page in a real browser. The race is over there, and its sites only pretend."""
 
-The race is over there, and its sites only pretend.
-"""
-
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -17,22 +13,11 @@ from tools.race import Races, pages
 from tools.race.drawing import drawing
 from tools.sites.addresses import listen
 from tools.sites.catalogue import STEPS
-from tools.sites.visitor import Visitor
 from tools.sites.web import serve
 
 from ..test_lane import BACK, CONSUMER, NEW_CONSUMER, SAVED, cut, lane_of, work
-from .test_pages import PHONE, axe_violations, expect_done, sign_up
+from .test_pages import PHONE, axe_violations
 
-REQUEST = ["receive form", "hash password", "save user", "create profile"]
-MAIL = ["fetch joke", "send mail"]
-RESIZE = ["resize picture"]
-LANES = {  # how many pieces of which work a sign-up's lanes show, the request's first
-    1: [REQUEST + MAIL + RESIZE],
-    2: [REQUEST + MAIL + RESIZE],
-    3: [REQUEST + ["queue"] + RESIZE, MAIL],
-    4: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
-    5: [REQUEST + ["queue", "queue"], MAIL, RESIZE],
-}
 PROJECTOR = {"width": 1280, "height": 720}  # pixels
 SMALL_TARGETS = """buttons => buttons.map(button => button.getBoundingClientRect())
     .filter(({ width, height }) => width < 24 || height < 24)"""
@@ -40,31 +25,6 @@ SMALL_TEXT = """names => names.filter(name => parseFloat(getComputedStyle(name).
     .map(name => name.textContent)"""
 # In one worker of pytest-xdist, with one browser, and with the races' own tests.
 pytestmark = pytest.mark.xdist_group("sites")
-
-
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_sign_up_shows_picture_and_timeline(step, sites, standins, open_page, picture):
-    site = sites[step]
-    page = open_page(f"{site.url}/signup/")
-    visitor = Visitor(site.url, f"grace-{step.number}")
-    sign_up(page, visitor, picture)
-    expect(page).to_have_url(f"{site.url}/")
-    expect(page.get_by_role("heading", level=1)).to_have_text(visitor.username)
-    expect_done(page)
-
-    thumbnail = page.get_by_alt_text("Your profile picture")
-    expect(thumbnail).to_have_js_property("naturalWidth", 300)
-    expect(page.get_by_text("You waited")).to_be_visible()
-    lanes = page.locator(".lane").evaluate_all(
-        "lanes => lanes.map(lane => [...lane.querySelectorAll('.bar')].map(bar => bar.title))"
-    )
-    works = [Counter(title.partition(",")[0] for title in titles) for titles in lanes]
-    assert len(works) == len(LANES[step.number])
-    assert all(Counter(lane) in works for lane in LANES[step.number])
-    for bar in page.locator(".bar").all():
-        expect(bar).to_be_visible()
-    rows = page.locator("#timeline-table tbody tr")
-    assert rows.count() == sum(map(len, LANES[step.number]))
 
 
 class PretendedSite:
@@ -169,15 +129,3 @@ def test_kill_button_kills_and_says_so(races, url, open_page):
     site.may_start.set()
     expect(lane.get_by_text("killed, back after 0.")).to_be_visible()
     assert site.calls == ["kill", "start again"]
-
-
-def test_audience_sees_the_switches_and_can_not_turn_them(url, open_page, monkeypatch):
-    monkeypatch.setattr("tools.sites.web.is_private", lambda _: False)
-    page = open_page(url)
-    expect(page.get_by_text("The instructor starts the races")).to_be_visible()
-    expect(page.get_by_role("button", name="Sign up in all")).to_be_disabled()
-    expect(page.get_by_label("Mail server: how it fails")).to_be_disabled()
-    expect(page.get_by_role("button", name="Reset all")).to_be_disabled()
-    expect(page.get_by_role("button", name="Kill step")).to_have_count(0)
-    expect(page.get_by_label("Joke API: how it fails").locator("option:checked")).to_be_attached()
-    assert axe_violations(page) == []
