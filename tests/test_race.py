@@ -387,7 +387,7 @@ def test_room_is_warned_of_and_reaches_this_machine_by_its_own_address():
     assert warning("127.0.0.1") == ""
     assert "Everyone in your network" in warning("0.0.0.0")
     assert printable("0.0.0.0") != "0.0.0.0"
-    assert names("127.0.0.1") == ["localhost", "127.0.0.1", "::1"]
+    assert names("127.0.0.1") == ["localhost", "127.0.0.1", "[::1]"]
     assert printable("0.0.0.0") in names("0.0.0.0")
     with Standins("0.0.0.0", http_port=0, smtp_port=0) as standins:
         assert requests.get(standins.inbox_url, timeout=LIMIT).status_code == 200

@@ -65,15 +65,6 @@ def post_control(standins, body, **headers):
     return requests.post(standins.http_url + "/control", body, headers=headers, timeout=LONG)
 
 
-def connect_for_joke(standins):
-    """Return a socket on which a joke has been asked for; the server has seen it."""
-    before, url = len(joke_threads()), urlsplit(standins.joke_url)
-    sock = socket.create_connection((url.hostname, url.port), timeout=LONG)
-    sock.sendall(b"GET /joke HTTP/1.0\r\nAccept: application/json\r\n\r\n")
-    wait_for(lambda: len(joke_threads()) > before)
-    return sock
-
-
 @contextlib.contextmanager
 def mail_under_way(host, port):
     """Yield an SMTP client that has sent a mail, which the server has seen, and no QUIT."""
@@ -124,10 +115,12 @@ def test_joke_that_fails_is_an_error_to_its_client(standins, failure, error, say
 
 @pytest.mark.parametrize("failure", ["hang", "drip", "flood"])
 def test_joke_that_does_not_end_does_when_its_client_leaves(standins, failure):
+    url = urlsplit(standins.joke_url)
     wait_for(lambda: not joke_threads())
     standins.control(joke_failure=failure)
-    with connect_for_joke(standins):
-        assert joke_threads()
+    with socket.create_connection((url.hostname, url.port), timeout=LONG) as sock:
+        sock.sendall(b"GET /joke HTTP/1.0\r\nAccept: application/json\r\n\r\n")
+        wait_for(joke_threads)
     wait_for(lambda: not joke_threads())
     standins.control(joke_failure=None)
     assert get_joke(standins).json()["joke"] == JOKES[0]  # the client that left took none

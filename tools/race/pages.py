@@ -23,15 +23,14 @@ from .races import NAME
 
 STATIC = ROOT / "kit/timing/static/timing"  # the steps' own files, for the colours of the work
 TEMPLATES = Path(__file__).parent / "templates"
-CSS = "text/css; charset=utf-8"
-JAVASCRIPT = "text/javascript; charset=utf-8"
 FILES = {
-    "race.css": (TEMPLATES / "race.css", CSS),
-    "race.js": (TEMPLATES / "race.js", JAVASCRIPT),
-    "race_live.js": (TEMPLATES / "race_live.js", JAVASCRIPT),
-    "style.css": (STATIC / "style.css", CSS),
-    "timeline.css": (STATIC / "timeline.css", CSS),
+    "race.css": TEMPLATES,
+    "race.js": TEMPLATES,
+    "race_live.js": TEMPLATES,
+    "style.css": STATIC,
+    "timeline.css": STATIC,
 }
+TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 # Milliseconds between two looks at a race that runs. Forty who watch look less often, or their
 # requests would slow down what they watch.
 PAUSE, AUDIENCE_PAUSE = 150, 600
@@ -46,19 +45,19 @@ FAILURE_WORDS = {
     "drip": "drips a byte at a time",
     "flood": "never stops talking",
 }
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 
 
-def preview(picture):
-    """Return the picture, scaled down to be shown as a JPEG."""
-    content = BytesIO()
-    with Image.open(BytesIO(picture)) as image:
-        image.thumbnail((320, 240))
-        image.save(content, "JPEG")
-    return content.getvalue()
-
-
-def page(races, host, is_instructors):
-    """Return the page, with links to `host`, the name by which its reader calls us."""
+@require_GET
+def start(request):
+    """Show the page, with links to the name by which its reader calls us."""
+    if answer := instructors_link(request):
+        return answer
+    races, is_instructors = request.served, request.is_instructors
+    host = urlsplit(f"//{request.get_host()}").hostname
     steps = [
         {
             "step": step,
@@ -90,23 +89,8 @@ def page(races, host, is_instructors):
         "name_pattern": NAME,
         "password": PASSWORD,
         "inbox_url": f"{address(host, races.standins.http_port)}/",
-        "notebooks": any((ROOT / "notebooks").glob("*.ipynb")),
     }
-    return render(TEMPLATES / "race.html", context)
-
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-
-
-@require_GET
-def start(request):
-    if answer := instructors_link(request):
-        return answer
-    host = urlsplit(f"//{request.get_host()}").hostname
-    response = HttpResponse(page(request.served, host, request.is_instructors))
+    response = HttpResponse(render(TEMPLATES / "race.html", context))
     visitor = request.COOKIES.get("visitor") or uuid4().hex
     response.set_cookie("visitor", visitor, httponly=True, samesite="Strict")
     return response
@@ -114,7 +98,12 @@ def start(request):
 
 @require_GET
 def picture(request):
-    return HttpResponse(preview(request.served.picture), "image/jpeg")
+    """Show the picture, scaled down."""
+    content = BytesIO()
+    with Image.open(BytesIO(request.served.picture)) as image:
+        image.thumbnail((320, 240))
+        image.save(content, "JPEG")
+    return HttpResponse(content.getvalue(), "image/jpeg")
 
 
 @require_GET
@@ -150,8 +139,8 @@ def control(request):
 def file(request, name):
     if name not in FILES:
         raise Http404
-    found, content_type = FILES[name]
-    return HttpResponse(found.read_bytes(), content_type)
+    found = FILES[name] / name
+    return HttpResponse(found.read_bytes(), TYPES[found.suffix])
 
 
 def state(request):

@@ -85,7 +85,7 @@ def address(host, port):
 
 def names(host):
     """Return by which names, in lower case, a server that listens on `host` may be called."""
-    names = ["localhost", LOOPBACK, "::1"]
+    names = ["localhost", LOOPBACK, "[::1]"]
     if host == EVERYWHERE:  # runserver prints it as a link, which leads to this machine
         hostname = socket.gethostname().lower()
         found = [address for _, address in interfaces()]
@@ -95,5 +95,4 @@ def names(host):
 
 def listen(host, port):
     """Return a listening socket; unlike the servers' own, it never shares a port on Windows."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=128)
+    return socket.create_server((host, port), backlog=128)

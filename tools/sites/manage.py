@@ -26,8 +26,7 @@ def step_environment(step, standins, var_dir=None, port=None, **variables):
     The step writes to `var_dir`, or to its own var/ without one. `variables` are further ones.
     """
     paths = str(variables.get("PYTHONPATH") or os.environ.get("PYTHONPATH", ""))
-    hosts = [f"[{name}]" if ":" in name else name for name in names(standins.host)]
-    origins = []
+    hosts, origins = names(standins.host), []
     if name := forwarded(port):
         hosts.append(name)
         # It speaks HTTPS to the browser and HTTP to us, and may call us localhost.
@@ -54,12 +53,6 @@ def step_environment(step, standins, var_dir=None, port=None, **variables):
 def with_the_callers(variable, values):
     """Return values for a variable, with those that an editor in the browser may have set."""
     return ",".join(filter(None, [*values, os.environ.get(variable)]))
-
-
-def server_command(host, port):
-    """Return the command that runs the server for development, for a room and without reload."""
-    runserver = ["-m", "tools.sites.runserver", "runserver", f"{host}:{port}", "--noreload"]
-    return [sys.executable, *runserver]
 
 
 def manage(*arguments):
@@ -96,28 +89,14 @@ def new_database(step):
     """
     schema = schema_of(step.folder)
     with one_at_a_time[schema], TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        if not known_database(schema):
-            settings = {"DJANGO_SETTINGS_MODULE": "config.settings", "DEBUG": "on"}
-            migrate(step, os.environ | settings | {"VAR_DIR": folder})
-            made = Path(folder, "db.sqlite3")
-            databases[schema] = made.read_bytes()
-            if kept := kept_database(schema):
-                made.replace(kept)
+        kept = Path(os.environ.get("NEW_DATABASES", folder), f"{schema}.sqlite3")
+        if schema not in databases:
+            if not kept.exists():
+                settings = {"DJANGO_SETTINGS_MODULE": "config.settings", "DEBUG": "on"}
+                migrate(step, os.environ | settings | {"VAR_DIR": folder})
+                Path(folder, "db.sqlite3").replace(kept)
+            databases[schema] = kept.read_bytes()
         return databases[schema]
-
-
-def known_database(schema):
-    """Return a new database as bytes, if there is one already; else None."""
-    kept = kept_database(schema)
-    if schema not in databases and kept and kept.exists():
-        databases[schema] = kept.read_bytes()
-    return databases.get(schema)
-
-
-def kept_database(schema):
-    """Return where processes that share new databases have this one; None if they don't."""
-    folder = os.environ.get("NEW_DATABASES")
-    return Path(folder, f"{schema}.sqlite3") if folder else None
 
 
 def schema_of(folder):

@@ -231,12 +231,15 @@ def has_ended(process):
         return True
 
 
-def wait_until(is_ready, process, what, log_path=None):
+def words(log):
+    return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+
+
+def wait_until(is_ready, process, what, log):
     """Return when `is_ready()` is true; raise StartError if the process ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not is_ready():
         if process.poll() is not None or time.monotonic() > deadline:
-            log = log_path.read_text(encoding="utf-8", errors="replace") if log_path else ""
-            last_lines = "\n  ".join(log.strip().splitlines()[-5:])
+            last_lines = "\n  ".join(words(log).strip().splitlines()[-5:])
             raise StartError(f"{what} did not start. {last_lines}".strip())
         time.sleep(0.05)

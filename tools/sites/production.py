@@ -12,7 +12,6 @@ from .processes import python_path
 from .site import Site
 
 SETTINGS = "tools.sites.production_settings"
-CONNECTIONS = 1000  # beyond its default of 100, Waitress lets visitors wait unanswered
 
 
 def threads_for(step):
@@ -24,7 +23,8 @@ def production_command(host, port, threads):
     """Return the command that serves the step in the current folder."""
     return [
         *(sys.executable, "-m", "waitress", f"--listen={host}:{port}", f"--threads={threads}"),
-        *(f"--connection-limit={CONNECTIONS}", "config.wsgi:application"),
+        "--connection-limit=1000",  # beyond its default of 100, visitors wait unanswered
+        "config.wsgi:application",
     ]
 
 

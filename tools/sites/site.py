@@ -1,6 +1,7 @@
 """Run the steps' sites: each one's server, its consumer if it has one, and their ports."""
 
 import socket
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,9 @@ import requests
 from timing.records import TimingLog
 
 from .addresses import LOOPBACK, reachable
-from .manage import manage, migrate, new_database, server_command, step_environment
+from .manage import manage, migrate, new_database, step_environment
 from .ports import free_port
-from .processes import StartError, check_port_is_free, kill, start, stop, wait_until
+from .processes import StartError, check_port_is_free, kill, start, stop, wait_until, words
 
 
 class Site:
@@ -70,7 +71,9 @@ class Site:
         wait_until(self.answers, self.server, f"{self.step.name}: the server", self.log)
 
     def server_command(self):
-        return server_command(self.host, self.port)
+        """Return the command that runs the server for development, for a room, without reload."""
+        runserver = ["-m", "tools.sites.runserver", "runserver", f"{self.host}:{self.port}"]
+        return [sys.executable, *runserver, "--noreload"]
 
     def start_consumer(self, *options):
         """Start a consumer with further options of run_huey; raise StartError if that fails."""
@@ -141,10 +144,6 @@ def answers(url):
             return session.get(f"{url}/", timeout=5).ok
         except requests.RequestException:
             return False
-
-
-def words(log):
-    return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
 
 @contextmanager

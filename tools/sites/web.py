@@ -19,7 +19,6 @@ from waitress import create_server, wasyncore
 from .addresses import forwarded, is_private, names
 
 TOKEN = secrets.token_urlsafe(9)  # in the instructor's link, new each time
-MAX_BODY_BYTES = 64_000  # of a request
 
 if not settings.configured:
     settings.configure(
@@ -120,9 +119,7 @@ def json_object(request, allowed):
 def serve(listener, module, served, host):
     """Serve a module's pages for the length of the block, in threads of this process."""
     port = listener.getsockname()[1]
-    settings.ALLOWED_HOSTS += [
-        f"[{name}]" if ":" in name else name for name in [*names(host), forwarded(port)] if name
-    ]
+    settings.ALLOWED_HOSTS += filter(None, [*names(host), forwarded(port)])
     channels = {}
     server = create_server(
         Pages(module, served, host),
@@ -133,7 +130,7 @@ def serve(listener, module, served, host):
         connection_limit=1000,
         channel_timeout=60,
         asyncore_use_poll=True,
-        max_request_body_size=MAX_BODY_BYTES,
+        max_request_body_size=64_000,
         clear_untrusted_proxy_headers=True,
     )
     thread = threading.Thread(target=server.run, daemon=True)

@@ -12,7 +12,6 @@ from aiosmtpd.smtp import SMTP
 from .joke import reset_on_close
 from .state import FLOOD_OF_LINES, GARBAGE
 
-MAX_MAIL_BYTES = 4_000_000
 DAY = 86_400  # seconds
 
 
@@ -23,7 +22,6 @@ def serve_smtp(standins, listener):
             MailHandler(standins),
             hostname="standins.localhost",  # without one, it asks DNS each time
             enable_SMTPUTF8=True,
-            data_size_limit=MAX_MAIL_BYTES,
             timeout=DAY,  # a hang may last
         )
 
