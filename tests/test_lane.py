@@ -123,6 +123,13 @@ def test_lane_is_not_over_before_its_site_is_back():
     assert (lane.is_over, drawing(lane)["problem"]) == (False, CUT)
 
 
+def test_work_that_begins_again_was_abandoned_whoever_killed_it():
+    old, new = work("resize picture", 101), work("resize picture", 105, process=NEW_CONSUMER)
+    sign_up = SignUp([*BACK, old, new])
+    assert (sign_up.abandoned_at(old), sign_up.abandoned_at(new)) == (105, None)
+    assert sign_up.running == ["resize picture"]
+
+
 def test_work_that_was_done_once_is_done():
     done = work("resize picture", 101, 106, CONSUMER)
     again = work("resize picture", 105, process=NEW_CONSUMER)

@@ -39,7 +39,7 @@ def at(kept, moment):
 def test_end_of_a_replay_is_what_the_live_page_showed(lane, kept):
     *_, last = frames(kept, 99)
     assert last["lane"] == drawing(lane)
-    assert last["kill"] == lane.kills[0].words(lane.zero)
+    assert last["kill"] == "killed at 3.0 s, back at 10.0 s"
     assert last["later"] == {}
 
 
