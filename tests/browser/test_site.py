@@ -1,4 +1,4 @@
-"""The static site, opened from its folder."""
+"""The static site, opened from a folder and served by a plain file server."""
 
 import json
 import re
@@ -6,8 +6,10 @@ import sys
 from functools import partial
 from html import unescape
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from math import inf
+from threading import Thread
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -21,7 +23,7 @@ from tools.sites.catalogue import ROOT, STEPS
 from tools.upkeep.changes import changed_lines
 
 from ..conftest import completed
-from .test_pages import ALL_BUT_MEDIA, COLOUR_RULES, PHONE, axe_violations
+from .test_pages import COLOUR_RULES, PHONE, axe_violations
 
 DESKTOP = {"width": 1280, "height": 800}  # pixels
 RACES = json.loads((ROOT / "notebooks/data/races.json").read_text(encoding="utf-8"))["races"]
@@ -32,8 +34,7 @@ ONE_OF_EACH_KIND = [
     "search.html",
     REPLAY,
 ]
-# They take the most time.
-COLOURS_ASIDE = ALL_BUT_MEDIA | {"rules": {rule: {"enabled": False} for rule in COLOUR_RULES}}
+COLOURS_ASIDE = {rule: {"enabled": False} for rule in COLOUR_RULES}  # they take the most time
 # What the page says of the race and of each lane that is shown, and the rows of its table.
 SHOWN = """() => [
     ...document.querySelectorAll(".step-lane:not([hidden]), #status, #table tr"),
@@ -54,6 +55,20 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pages(folder):
     return sorted(folder.rglob("*.html"))
+
+
+@pytest.fixture(scope="module")
+def served(folder):
+    """The address of a plain file server that serves the folder."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 @pytest.fixture
@@ -101,27 +116,44 @@ def test_links_lead_somewhere_pictures_have_words_and_all_is_in_the_folder(pages
     assert dead == []
 
 
-def test_every_page_opens_from_the_folder_fits_and_is_accessible(pages, open_page):
+def test_every_page_opens_from_the_folder_and_fits(pages, open_page):
     page = open_page(pages[0].as_uri())
     for path in pages:
         page.goto(path.as_uri())
-        for viewport in [DESKTOP, PHONE]:
+        for viewport in [PHONE, DESKTOP]:
             page.set_viewport_size(viewport)
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width == viewport["width"], path.name
-        found = Axe().run(page, options=COLOURS_ASIDE).response["violations"]
+
+
+def test_every_page_is_accessible(pages, folder, served, open_page):
+    page = open_page(served, viewport=PHONE)
+    for path in pages:
+        page.goto(f"{served}/{path.relative_to(folder).as_posix()}")
+        found = Axe().run(page, options={"rules": COLOURS_ASIDE}).response["violations"]
         assert [rule["nodes"] for rule in found] == [], path.name
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
-def test_colours_can_be_read_in_light_and_dark(name, folder, open_page):
-    page = open_page((folder / name).as_uri(), viewport=DESKTOP)
+def test_colours_can_be_read_in_light_and_dark(name, folder, served, open_page):
+    assert (folder / name).exists()
+    page = open_page(f"{served}/{name}", viewport=DESKTOP)
     assert axe_violations(page) == []
 
 
-def test_first_page_leads_to_the_replay_and_searches(folder, open_page):
-    page = open_page((folder / "index.html").as_uri())
+def test_first_page_is_light_and_so_is_the_whole(folder, served, open_page):
+    page, asked = open_page(f"{served}/search.html", alone=True), {"index.html"}
+    page.on("request", lambda request: asked.add(urlsplit(request.url).path.lstrip("/")))
+    page.goto(f"{served}/index.html", wait_until="networkidle")
+    sizes = {name: (folder / name).stat().st_size for name in asked}
+    assert "_images/overview.png" in sizes
+    assert sum(sizes.values()) <= 600_000, sizes
     assert page.get_by_role("link", name="replayed").count() >= 2
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 15e6
+
+
+def test_search_works_from_the_folder(folder, open_page):
+    page = open_page((folder / "index.html").as_uri())
     page.get_by_placeholder("Search").fill("outbox")
     page.keyboard.press("Enter")
     expect(page.locator("#search-results")).to_contain_text("Step 5: ")
@@ -147,7 +179,7 @@ def test_replay_ends_as_recorded(replay, number):
     shown = still.evaluate(SHOWN)
     for text, lane in zip(shown[1:], RACES[number]["lanes"], strict=False):
         end = drawing(RecordedLane(lane, inf), inf)
-        assert f"{end['waited']:.2f} s" in text
+        assert f"{round(end['waited'], 3):.2f} s" in text  # the record has milliseconds
         assert f"{end['lost'].capitalize()} lost." in text or not end["lost"]
         for bar in end["bars"]:
             row = f"Step {lane['step']}, {bar['event']}, {bar['row']}, "
