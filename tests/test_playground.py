@@ -14,7 +14,7 @@ import requests
 
 from tools.playground import check, hint, reset, start
 from tools.playground.probe.errors import described
-from tools.playground.project import NOTES, find_project, notes
+from tools.playground.project import find_project, notes
 from tools.playground.stages import TASKS
 from tools.sites.catalogue import BY_NUMBER, ROOT
 from tools.sites.processes import stop
@@ -90,17 +90,20 @@ def test_check_of_one_task_says_what_is_wrong_and_exits_with_1(playground, capsy
     assert "0 of 1 task done" in said
 
 
+JOB = "\n\nclass Job(models.Model):\n    work = models.TextField()\n"
 BROKEN = {
-    "missing import": ("import nothing", "accounts/apps.py, line 1: ModuleNotFoundError"),
-    "endless loop": ("\nwhile True:\n    pass\n", "accounts/apps.py, line"),
-    "endless wait": ("import time\n\ntime.sleep(999)\n", "accounts/apps.py, line 3"),
-    "exit": ("import sys\n\nprint('no redis')\nsys.exit(1)\n", "accounts/apps.py, line 4"),
+    "missing import": ("apps", "import nothing", "accounts/apps.py, line 1: ModuleNotFoundError"),
+    "endless loop": ("apps", "\nwhile True:\n    pass\n", "accounts/apps.py, line"),
+    "endless wait": ("apps", "import time\n\ntime.sleep(999)\n", "accounts/apps.py, line 3"),
+    "exit": ("apps", "import sys\n\nprint('no redis')\nsys.exit(1)", "accounts/apps.py, line 4"),
+    "no migration": ("models", JOB, "CommandError: a migration is missing: `manage.py make"),
 }
 
 
-@pytest.mark.parametrize(("code", "says"), BROKEN.values(), ids=BROKEN)
-def test_project_that_does_not_start_is_told_in_one_line(playground, capsys, code, says):
-    (playground / "accounts" / "apps.py").write_text(code, encoding="utf-8")
+@pytest.mark.parametrize(("module", "code", "says"), BROKEN.values(), ids=BROKEN)
+def test_project_that_does_not_start_is_told_in_one_line(playground, capsys, module, code, says):
+    with (playground / "accounts" / f"{module}.py").open("a", encoding="utf-8") as file:
+        file.write(code)
     assert check.main([str(playground)]) == 1
     said = capsys.readouterr().out
     [line] = [line for line in said.splitlines() if "✗" in line]
@@ -120,13 +123,6 @@ def test_cause_is_named_that_an_error_does_not_name(playground, capsys):
     # What Huey raises where redis-py is not installed.
     text = described(ValueError('"redis" python module not found'))["text"]
     assert "unless `HUEY` in the settings names" in text
-
-
-def test_model_without_a_migration_is_told(playground, capsys):
-    with (playground / "accounts" / "models.py").open("a", encoding="utf-8") as models:
-        models.write("\n\nclass Job(models.Model):\n    work = models.TextField()\n")
-    assert check.main([str(playground), "--task", "profile"]) == 1
-    assert "a migration is missing" in capsys.readouterr().out
 
 
 def test_folder_counts_from_where_the_user_stands(playground, monkeypatch, capsys):
@@ -209,7 +205,6 @@ def test_hints_go_from_the_idea_to_a_line_of_code(playground, capsys):
 def test_hint_is_for_the_first_task_that_is_open(playground, capsys):
     assert hint.main([str(playground)]) == 0
     assert capsys.readouterr().out.startswith(f"profile: {TASKS[2][0].promise}")
-    assert not (BY_NUMBER[2].folder / NOTES).exists()
 
 
 def every_task():

@@ -16,10 +16,7 @@ def main(arguments=None):
     options = parse("hint", arguments)
     try:
         project = find_project(options.folder, options.stage)
-        if options.task:
-            [task] = chosen(project.stage, options.task)
-        else:
-            task = first_open(project)
+        task = chosen(project.stage, options.task)[0] if options.task else first_open(project)
     except NoProject as error:
         print(error, file=sys.stderr)
         return 2

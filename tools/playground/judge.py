@@ -5,9 +5,7 @@ have one of them.
 """
 
 import shutil
-import statistics
 import sys
-import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -99,11 +97,6 @@ def messages_of(solution):
     return dict.fromkeys((task.name for task in TASKS[solution.stage]), "not judged") | messages
 
 
-def timed(solution):
-    began = time.monotonic()
-    return solution, messages_of(solution), time.monotonic() - began
-
-
 def main():
     stages = [int(word) for word in sys.argv[1:] if word.isdigit()] or list(TASKS)
     words = [word for word in sys.argv[1:] if not word.isdigit()]
@@ -113,25 +106,17 @@ def main():
         for solution in solutions(stage)
         if not words or any(word in solution.name for word in words)
     ]
-    failed, seconds = 0, {stage: [] for stage in stages}
+    failed = 0
     with ThreadPoolExecutor(ABREAST) as threads:
-        for solution, messages, took in threads.map(timed, chosen):
+        for solution, messages in zip(chosen, threads.map(messages_of, chosen), strict=True):
             unexpected = solution.unexpected(messages)
             failed += bool(unexpected)
-            seconds[solution.stage].append(took)
             kind = "wrong" if solution.fails else "right"
             verdict = "✗" if unexpected else "✓"
-            said = unexpected or [f"{task}: {messages[task]}" for task in solution.fails]
-            print(f"{verdict} {solution.stage} {kind} {took:4.1f} s  {solution.name}", flush=True)
-            for line in said:
+            print(f"{verdict} {solution.stage} {kind}  {solution.name}", flush=True)
+            for line in unexpected or [f"{task}: {messages[task]}" for task in solution.fails]:
                 print(f"      {line}")
-    wrong = sum(bool(solution.fails) for solution in chosen)
-    print(
-        f"\n{len(chosen) - wrong} right and {wrong} wrong solutions, {failed} judged unexpectedly."
-    )
-    for stage, each in seconds.items():
-        if each:
-            print(f"Stage {stage}: median {statistics.median(each):.1f} s, n = {len(each)}")
+    print(f"\n{failed} of {len(chosen)} solutions were judged unexpectedly.")
     return bool(failed)
 
 

@@ -44,10 +44,6 @@ class Project:
         return self.stage >= 4
 
     @property
-    def has_outbox(self):
-        return self.stage >= 5
-
-    @property
     def solution(self):
         return BY_NUMBER[self.stage]
 
@@ -73,11 +69,6 @@ def find_project(text=None, stage=None):
         raise NoProject(f"{shown(folder)} holds no step: {reason}. Make one: workshop.py start 2")
     named = {step.name: step.number for step in STEPS}
     stage = stage or notes(folder).get("stage") or named.get(folder.name)
-    if (folder / "timing").is_dir():  # it is in kit/ now
-        raise NoProject(
-            f"{shown(folder)} comes from an earlier version of the workshop, whose files were"
-            f" elsewhere. Rename it and start again: workshop.py start {stage or 'N'} --keep"
-        )
     if stage not in stages():
         raise NoProject(f"Which stage is {shown(folder)} at? Say it, as in --stage 2 (2 to 5).")
     return Project(folder, stage)
@@ -130,25 +121,25 @@ def make(folder, stage):
     return Project(folder, stage)
 
 
-def texts(folder):
-    """Return the content of the folder's files by name, without what it writes while it runs."""
-    paths = [path for path in folder.rglob("*") if path.is_file()]
-    names = {path.relative_to(folder).as_posix(): path for path in paths}
+def files(folder):
+    """Return the folder's files by name, without those that it writes while it runs."""
+    names = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     return {
-        name: path.read_bytes().replace(b"\r\n", b"\n")
-        for name, path in sorted(names.items())
-        if name not in (NOTES, BANNER) and not is_left_out(name)
+        name: path
+        for name, path in names.items()
+        if not any(p in {"var", "__pycache__"} or p.startswith(".") for p in name.split("/"))
+        and ".sqlite3" not in name  # a queue whose file's name is relative
+        and name not in (NOTES, BANNER)
+        and path.is_file()
     }
-
-
-def is_left_out(name):
-    is_hidden = any(p in {"var", "__pycache__"} or p.startswith(".") for p in name.split("/"))
-    return is_hidden or ".sqlite3" in name  # a queue whose file's name is relative
 
 
 def changed_files(project):
     """Return the names of the files that differ from the step that the stage starts from."""
-    mine, origin = texts(project.folder), texts(project.origin.folder)
+    mine, origin = (
+        {name: path.read_bytes().replace(b"\r\n", b"\n") for name, path in files(folder).items()}
+        for folder in [project.folder, project.origin.folder]
+    )
     return sorted(
         name for name in mine.keys() | origin.keys() if mine.get(name) != origin.get(name)
     )
@@ -158,8 +149,6 @@ def put_aside(folder):
     """Rename the folder, so that nothing in it is lost; return where it is now."""
     moment = time.strftime("%Y-%m-%d-%H%M%S")
     backup = folder.with_name(f"{folder.name}-backup-{moment}")
-    while backup.exists():  # twice within a second
-        backup = backup.with_name(f"{backup.name}-again")
     try:
         folder.rename(backup)
     except OSError as error:

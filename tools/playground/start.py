@@ -4,6 +4,7 @@ import shutil
 import sys
 
 from ..arguments import parse
+from .check import say
 from .project import (
     PLAYGROUND,
     NoProject,
@@ -14,7 +15,6 @@ from .project import (
     put_aside,
     shown,
 )
-from .report import Report
 from .stages import BEFORE, MINUTES, TASKS
 
 
@@ -60,7 +60,9 @@ def welcome(project):
     name = f'"{name}"' if " " in name else name
     print(f"{name} is a copy of {where.name}. Change it until all of this holds.")
     print(f"A beginner needs some {MINUTES[project.stage]} minutes, by our estimate.\n")
-    Report(project).list(TASKS[project.stage])
+    for task in TASKS[project.stage]:
+        say("", task.name, task.promise)
+        say("", "", task.why)
     if project.stage in BEFORE:
         print(f"\n{BEFORE[project.stage]}")
     option = "" if project.folder == PLAYGROUND else f" {name}"

@@ -10,13 +10,16 @@ PYTHON = "https://docs.python.org/3"
 HUEY = "https://huey.readthedocs.io/en/latest"
 
 
+class Wrong(Exception):
+    """A promise does not hold; the text says what is wrong, for the learner to read."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One small thing to reach.
 
-    `judge` takes the Evidence and returns "" when the promise holds, or else what is wrong, for
-    the learner to read. `hints`: the idea, a page of the documentation, a line of code. `after`:
-    the task that must be done first.
+    `judge` takes the Evidence, and raises Wrong if the promise does not hold. `hints`: the idea, a
+    page of the documentation, a line of code. `after`: the task that must be done first.
     """
 
     name: str
@@ -41,36 +44,29 @@ def count(departures, what):
     return sum(departure["what"] == what for departure in departures)
 
 
-def raised(*results):
-    """Return what to say of the first error that came out of an experiment, or ""."""
+def expect_no_error(*results, prefix=""):
+    """Raise Wrong for the first error that came out of an experiment."""
     for result in results:
         if result["error"]:
             what = "The sign-up" if "status" in result else "Saving a user"
-            return f"{what} raised {shown(result['error'])}."
-    return ""
+            raise Wrong(f"{prefix}{what} raised {shown(result['error'])}.")
+
+
+def expect_profile(result, prefix=""):
+    """Raise Wrong for a sign-up that did not lead to a profile."""
+    expect_no_error(result, prefix=prefix)
+    if result["status"] != 302:
+        said = f"The sign-up was answered with status {result['status']}, not with a redirect."
+        raise Wrong(f"{prefix}{said}")
 
 
 def blamed(fact, guess, *results):
-    """Return the fact with its cause: an error that was logged meanwhile, or else the guess."""
+    """Return Wrong for the fact, with an error that was logged meanwhile, or else the guess."""
     for result in results:
         if result["logged"]:
-            return f"{fact}. The log says: {shown(result['logged'][0])}."
-    return f"{fact}: {guess}"
+            return Wrong(f"{fact}. The log says: {shown(result['logged'][0])}.")
+    return Wrong(f"{fact}: {guess}")
 
 
 def shown(error):
     return error["text"] + (f" ({error['place']})" if error["place"] else "")
-
-
-def first(*messages):
-    """Return the first message that is none of ""."""
-    return next((message for message in messages if message), "")
-
-
-def refused(result):
-    """Return what to say of a sign-up that did not lead to a profile, or ""."""
-    if message := raised(result):
-        return message
-    if result["status"] != 302:
-        return f"The sign-up was answered with status {result['status']}, not with a redirect."
-    return ""

@@ -2,13 +2,13 @@
 
 import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
-
-import psutil
 
 from ..sites.processes import StartError, kill
 from ..standins.standins import Standins
+from .tasks import Wrong
 
 LEASE_SECONDS = 1
 OVER_SECONDS = 1.5  # when such a lease is over, and the next consumer starts
@@ -32,64 +32,67 @@ class CountingStandins(Standins):
 
 
 class Workers:
-    """Real consumers of a project, with a lease of a second. Each scene is played once."""
+    """Real consumers of a project, with a lease of a second."""
 
     def __init__(self, seen):
         self.seen, self.site, self.standins = seen, seen.site, seen.standins
         self.running, self.replacement = [], None
 
     def start(self, **variables):
-        """Start a consumer with further environment variables; raise StartError."""
+        """Start a consumer with further environment variables; raise Wrong if it ends."""
         self.seen.run()  # which has made the database
         self.site.environment |= {"OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS)} | variables
         self.site.workers = 2
-        self.site.start_consumer(*ATTENTIVE)
+        try:
+            self.site.start_consumer(*ATTENTIVE)
+        except StartError as error:
+            raise Wrong(f"The consumer ended: {error}") from None
         self.running.append(self.site.consumer)
         return self.site.consumer
 
     def stop(self):
         for process in self.running:
-            with suppress(psutil.NoSuchProcess):
-                kill(process)
+            kill(process)
         self.running, self.replacement = [], None
 
-    def killed_and_wiped(self):
-        """Return who got a mail: one whose worker was killed, one whose task was wiped.
-
-        "problem" is what a consumer said that did not start.
-        """
+    @contextmanager
+    def mails_held(self):
+        """Let the mail server hold what arrives, to the end of the block at the latest."""
         self.standins.control(mail_failure="hang")
         try:
-            first, arrived = self.start(), self.standins.arrived
-            killed = self.seen.try_out("sign_up", picture=False, work=False)
-            began = self.seen.wait_for(lambda: self.standins.arrived > arrived, BEGIN_SECONDS)
-            kill(first)
-            over = time.monotonic() + OVER_SECONDS
-            wiped = self.seen.try_out("sign_up", work=False, wipe=True, forget=False)
-            self.standins.control(mail_failure=None)
-            time.sleep(max(0, over - time.monotonic()))
-            self.replacement = self.start(**SLOW)
-        except StartError as error:
-            return {"problem": str(error)}
+            yield
         finally:
             self.standins.control(mail_failure=None)
-        self.seen.wait_for(lambda: self.mails(killed) and self.seen.is_done(wiped), BACK_SECONDS)
-        killed["came"], wiped["came"] = self.mails(killed), self.seen.is_done(wiped)
-        return {"problem": "", "wiped": wiped, "killed": killed, "began": began}
+
+    @cached_property
+    def killed_and_wiped(self):
+        """Two sign-ups: one whose worker was killed, one whose task was wiped; and what `came`."""
+        with self.mails_held():
+            first, arrived = self.start(), self.standins.arrived
+            killed = self.seen.try_out("sign_up", picture=False, work=False)
+            killed["began"] = self.seen.wait_for(
+                lambda: self.standins.arrived > arrived, BEGIN_SECONDS
+            )
+            kill(first)
+            over = time.monotonic() + OVER_SECONDS
+            wiped = self.seen.try_out("sign_up", work=False, wipe=True)
+        time.sleep(max(0, over - time.monotonic()))
+        self.replacement = self.start(**SLOW)
+        self.seen.wait_for(lambda: self.seen.mails(killed) and self.seen.is_done(wiped), BACK_SECONDS)
+        killed["came"], wiped["came"] = self.seen.mails(killed), self.seen.is_done(wiped)
+        return killed, wiped
 
     def woken(self):
-        """Return the rows of the jobs before and after a stopped worker wakes up.
+        """Return whether a stopped worker that wakes up touches rows that another has by then.
 
-        Another worker has them by then. The mail succeeds late, the resize fails late: its
-        picture is gone.
+        The mail succeeds late, the resize fails late: its picture is gone.
         """
-        self.standins.control(mail_failure="hang")
-        try:
+        with self.mails_held():
             arrived = self.standins.arrived
             first = self.replacement or self.start(**SLOW)
             user = self.seen.try_out("sign_up", work=False)
             if not self.are_at_work(user, arrived, 1):
-                return {"problem": "", "began": False}
+                return {"began": False}
             first.suspend()
             time.sleep(OVER_SECONDS)
             second = self.start(**SLOW, OUTBOX_LEASE_SECONDS="60")
@@ -98,24 +101,10 @@ class Workers:
             before = self.rows()
             for picture in Path(self.site.var_dir, "media").rglob("pictures/*"):
                 picture.unlink()
-            self.standins.control(mail_failure=None)
-            first.resume()
-            self.seen.wait_for(lambda: self.ended(user), BEGIN_SECONDS)
-            self.seen.wait_for(lambda: self.rows() != before, WRITE_SECONDS)
-            return {
-                "problem": "",
-                "began": True,
-                "took_over": took_over,
-                "before": before,
-                "after": self.rows(),
-            }
-        except StartError as error:
-            return {"problem": str(error)}
-        finally:
-            self.standins.control(mail_failure=None)
-
-    def mails(self, user):
-        return self.seen.mails(user["email"])
+        first.resume()
+        self.seen.wait_for(lambda: self.ended(user), BEGIN_SECONDS)
+        is_touched = self.seen.wait_for(lambda: self.rows() != before, WRITE_SECONDS)
+        return {"began": True, "took_over": took_over, "is_touched": is_touched}
 
     def are_at_work(self, user, arrived, consumers):
         """Return whether so many consumers have begun both pieces of the user's work."""

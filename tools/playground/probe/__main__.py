@@ -8,12 +8,22 @@ import threading
 import time
 from functools import cache
 
+import django
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command, get_commands
+from django.core.servers import basehttp
+from django.db.models.signals import post_save
+from django.urls import get_resolver
+
 from .errors import described, stuck_place
+from .experiments import Experiments, profile_model
+from .queues import Queues
+from .watch import Watch
 
 gc.disable()  # while modules are imported, there is nothing to collect
 STUCK_SECONDS = 6  # in one file: far longer than any import or sign-up takes
 END_SECONDS = 4
-VISITS = ("sign_up", "bug", "end")  # over HTTP
 channel = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the project prints goes elsewhere
 os.dup2(2, 1)
 
@@ -43,30 +53,17 @@ def alarm(text, seconds=STUCK_SECONDS, everywhere=False):
     return is_over
 
 
-class NoMigration(Exception):
-    """The models have changed, and the database has not."""
-
-
 def prepare():
     """Return the experiments, and facts about the project; raises what the project raises."""
-    import django
-
     django.setup()
-    from django.conf import settings
-    from django.contrib.auth import get_user_model, models
-    from django.core.management import call_command, get_commands
-    from django.db.models.signals import post_save
-
-    from .experiments import Experiments, profile_model
-    from .queues import Queues
-    from .watch import Watch
+    from django.contrib.auth.models import User  # only now
 
     quietly = {"skip_checks": True, "verbosity": 0}  # checks would import the URLs
     call_command("migrate", **quietly)
     try:
         call_command("makemigrations", check_changes=True, dry_run=True, **quietly)
     except SystemExit:
-        raise NoMigration("a migration is missing: `manage.py makemigrations`") from None
+        raise CommandError("a migration is missing: `manage.py makemigrations`") from None
     gc.enable()
     ports = {int(os.environ["JOKE_PORT"]): "joke", int(os.environ["EMAIL_PORT"]): "mail"}
     watch = Watch(ports, settings.MEDIA_ROOT)
@@ -74,65 +71,51 @@ def prepare():
         "has_consumer": "run_huey" in get_commands(),
         "listens_to_user": post_save.has_listeners(get_user_model()),
         "listens_to_profile": post_save.has_listeners(profile_model()[0]),
-        "listens_to_another_user": post_save.has_listeners(models.User),
+        "listens_to_another_user": post_save.has_listeners(User),
         "database": str(settings.DATABASES["default"]["NAME"]),
     }
     return Experiments(watch, Queues(watch), serve), facts
 
 
+class SilentHandler(basehttp.WSGIRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
 @cache
 def serve():
     """Serve the site, which imports its URLs and views; return its address."""
-    from django.core.servers.basehttp import (
-        ThreadedWSGIServer,
-        WSGIRequestHandler,
-        get_internal_wsgi_application,
-    )
-    from django.urls import get_resolver
-
     get_resolver().url_patterns  # noqa: B018  also imports the views
-
-    class Handler(WSGIRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = ThreadedWSGIServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True  # as runserver's
-    server.set_app(get_internal_wsgi_application())
+    server = basehttp.ThreadedWSGIServer(("127.0.0.1", 0), SilentHandler)
+    server.set_app(basehttp.get_internal_wsgi_application())
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="server").start()
     return f"http://127.0.0.1:{server.server_port}"
+
+
+def tried(experiments, do, **options):
+    """Return what happened in an experiment; raise what the site raises when it is to start."""
+    what = "a sign-up" if do == "sign_up" else "saving a user"
+    is_over = alarm(f"{what} waits here without end")
+    if do == "sign_up":
+        serve()
+    result = experiments.make(do, **options)
+    is_over.set()
+    return result
 
 
 def main():
     is_over = alarm("has not gone on from here for seconds")
     try:
         experiments, facts = prepare()
+        is_over.set()
+        answer(facts)
+        for line in sys.stdin:
+            answer(tried(experiments, **json.loads(line)))
     except BaseException as error:  # huey.contrib.djhuey ends the process without its settings
         sys.stdout.flush()
         answer({"broken": described(error), "ends": isinstance(error, SystemExit)})
         return 1
-    is_over.set()
-    answer(facts)
-    for line in sys.stdin:
-        asked = json.loads(line)
-        name = asked.pop("do")
-        what = "a sign-up" if name in VISITS else "saving a user"
-        is_over = alarm(f"{what} waits here without end")
-        if name in VISITS:
-            try:
-                serve()
-            except Exception as error:
-                answer({"broken": described(error)})
-                return 1
-        try:
-            result = getattr(experiments, name)(**asked)
-        except Exception as error:
-            result = {"error": described(error), "left": [], "logged": []}
-        is_over.set()
-        answer(result)
-        if name == "end":
-            alarm("a thread goes on here", END_SECONDS, everywhere=True)
-            return 0
+    alarm("a thread goes on here", END_SECONDS, everywhere=True)
     return 0
 
 

@@ -18,6 +18,7 @@ ADVICE = {
     "'functools.partial' object has no attribute '__qualname__'": ". Django 5.2 can't log a"
     " `partial` that fails: pass a function or a lambda",
 }
+HERE = Path.cwd().resolve()
 THEIR_FILES = os.environ.get("THEIR_FILES", "").split("\n")  # that the learner has written
 
 
@@ -43,7 +44,7 @@ def place_of(error):
         places = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
         if isinstance(error, SyntaxError) and error.filename:
             places.append((error.filename, error.lineno))
-        if place := last_of_ours(places):
+        if place := last_of_theirs(places):
             return place
         error = error.__cause__ or error.__context__
     return ""
@@ -55,17 +56,17 @@ def stuck_place(everywhere):
     for thread in sorted(threading.enumerate(), key=lambda t: t is not main):
         if everywhere or thread is main or "process_request_thread" in thread.name:
             stack = traceback.extract_stack(frames.get(thread.ident))
-            if place := last_of_ours([(f.filename, f.lineno) for f in stack]):
+            if place := last_of_theirs([(f.filename, f.lineno) for f in stack]):
                 return place
     return ""
 
 
-def last_of_ours(places):
-    """Return the last place in a file that the learner has written, or else in this folder."""
-    here, found = Path.cwd().resolve(), []
-    for name, line in reversed(places):
-        path = Path(name)
-        if path.is_relative_to(here) and path.name != "manage.py":
-            found.append((path.relative_to(here).as_posix(), line))
-    theirs = [place for place in found if place[0] in THEIR_FILES]
+def last_of_theirs(places, folder=HERE, their_files=THEIR_FILES):
+    """Return the last place in a file that the learner has written, or else in the folder."""
+    found = [
+        (Path(name).relative_to(folder).as_posix(), line)
+        for name, line in reversed(places)
+        if Path(name).is_relative_to(folder)
+    ]
+    theirs = [place for place in found if place[0] in their_files]
     return next((f"{file}, line {line}" for file, line in theirs or found), "")

@@ -1,10 +1,6 @@
 """What is tried in the learner's project. Each function returns what happened, for JSON."""
 
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from io import BytesIO
 from itertools import count
 
 from django.contrib.auth import get_user_model
@@ -13,28 +9,18 @@ from django.core.files.storage import default_storage
 from django.core.serializers.python import Deserializer, Serializer
 from django.core.signals import got_request_exception
 from django.db import connection, transaction
-from PIL import Image
 
-from tools.sites.visitor import Visitor
+from tools.sites.visitor import Visitor, make_picture
 
 from .errors import described
 from .queues import MOST
 
+SMALL = (400, 300)  # pixels
 numbers = count(1)
 
 
-class Rollback(Exception):
-    """Undoes a transaction."""
-
-
-def small_picture():
-    content = BytesIO()
-    Image.new("RGB", (400, 300), "#2b4c7e").save(content, "JPEG")
-    return content.getvalue()
-
-
-def new_user(name="ada"):
-    username = f"{name}-{next(numbers)}"
+def new_user():
+    username = f"ada-{next(numbers)}"
     return get_user_model()(username=username, email=f"{username}@example.com")
 
 
@@ -56,25 +42,24 @@ def with_picture(user):
     """Return the user's profile, made if there is none, with a new picture that is not saved."""
     model, name = profile_model()
     profile = profile_of(user) or model._base_manager.create(**{name: user})
-    profile.picture = default_storage.save("pictures/ada.jpg", ContentFile(small_picture()))
+    profile.picture = default_storage.save("pictures/ada.jpg", ContentFile(make_picture(SMALL)))
     return profile
 
 
 def row_of(user):
     """Return the query that finds the user's row, and its values."""
-    meta = get_user_model()._meta
-    table = connection.ops.quote_name(meta.db_table)
-    return f"SELECT 1 FROM {table} WHERE username = %s", [user.username]
+    users = get_user_model()._base_manager.filter(username=user.username)
+    return users.query.sql_with_params()
 
 
 def row_with(profile):
     """Return the query that finds the profile's row once it has this picture, and its values."""
-    table = connection.ops.quote_name(profile._meta.db_table)
-    return f"SELECT 1 FROM {table} WHERE picture = %s", [profile.picture.name]
+    profiles = type(profile)._base_manager.filter(picture=profile.picture.name)
+    return profiles.query.sql_with_params()
 
 
 class Experiments:
-    """The experiments of one process; `watch` sees what leaves.
+    """The experiments of one process, with a new user each; `watch` sees what leaves.
 
     `serve` starts the site, unless it runs, and returns its address. Until then its URLs, and all
     that only they import, are not imported, as in `manage.py shell`.
@@ -84,179 +69,9 @@ class Experiments:
         self.watch, self.queues, self.serve = watch, queues, serve
         self.job_tables = []
 
-    def rollback(self):
-        """Save a user in a transaction that is rolled back."""
+    def make(self, name, **options):
+        """Return what happens in an experiment: what leaves, and the errors that come out of it."""
         user = new_user()
-        with self.trying(user) as result:
-            before = self.rows()
-            with suppress(Rollback), transaction.atomic():
-                user.save()
-                left = len(self.left())
-                result["has_profile"] = profile_of(user) is not None
-                self.watch.let_threads_show()
-                result["left_by_threads"] = self.left()[left:]
-                result["rows_inside"] = self.job_tables = self.new_rows(before)
-                raise Rollback
-            self.watch.let_threads_show()
-            result["rows_after"] = self.new_rows(before)
-        return result
-
-    def commit(self, hold=()):
-        """Save a user in a transaction that is committed, with mails held until it is."""
-        user = new_user()
-        with self.trying(user) as result, self.watch.holding(hold):
-            before = self.rows()
-            with transaction.atomic():
-                user.save()
-                self.watch.let_threads_show()
-                result["left_inside"] = self.left()
-            result["rows"] = self.new_rows(before)
-            result["waited_for"] = list(self.watch.held_in_vain)
-            self.watch.gate.set()
-            self.work()
-            result["open_connections"] = self.open_connections()
-            result["has_profile"] = profile_of(user) is not None
-        return result
-
-    def picture(self):
-        """Give a user a picture that is rolled back, and then two, as save_new_user() does."""
-        user = new_user()
-        user.save()
-        self.work()
-        lost = with_picture(user)
-        with self.trying(user, row_with(lost)) as result:
-            before = self.rows()
-            with suppress(Rollback), transaction.atomic():
-                lost.save(update_fields=["picture"])
-                self.watch.let_threads_show()
-                result["rows_inside"] = self.new_rows(before)
-                raise Rollback
-            self.work()
-            result["left_by_rollback"] = self.left()
-            result["left_inside"], result["pictures"] = [], []
-            for _ in range(2):
-                profile = with_picture(user)
-                self.watch.begin(row_with(profile))
-                with transaction.atomic():
-                    profile.save(update_fields=["picture"])
-                    self.watch.let_threads_show()
-                    result["left_inside"] += self.left()
-                self.work()
-                result["pictures"].append(self.left())
-                result["is_resized"] = self.is_resized(user)
-        return result
-
-    def again(self):
-        """Save a user and a profile again that have it all, and load others as `loaddata` does."""
-        user, loaded = new_user(), new_user("loaded")
-        with self.trying(user) as result:
-            user.save()
-            self.work()
-            with_picture(user).save(update_fields=["picture"])
-            self.work()
-            result["first"] = self.left()
-            self.watch.begin(row_of(user))
-            user.save()
-            profile_of(user).save()
-            self.work()
-            result["second"] = self.left()
-            self.watch.begin(row_of(loaded))
-            load(loaded)
-            result["has_loaded_profile"] = profile_of(loaded) is not None
-            if not result["has_loaded_profile"]:
-                model, name = profile_model()
-                load(model(**{name: loaded, "picture": with_picture(user).picture.name}))
-            self.work()
-            result["loaded"] = self.left()
-        return result
-
-    def bug(self, where, picture=True):
-        """Sign a visitor up over HTTP, with a bug where the mail, picture or queue is used."""
-        self.watch.bug = where
-        try:
-            result = self.sign_up(picture=picture)
-        finally:
-            self.watch.bug = ""
-        return result | {"bug": self.watch.bug_was, "open_connections": self.open_connections()}
-
-    def sign_up(self, hold=(), picture=True, work=True, wipe=False, forget=True):
-        """Sign a visitor up over HTTP; what leaves is held until the page is back.
-
-        `work`: do what is queued, and wait for threads. `wipe`: empty the queue afterwards.
-        `forget`: first delete the jobs of earlier experiments.
-        """
-        user = new_user()
-        visitor = Visitor(self.serve(), user.username)
-        with self.trying(user, forget=forget) as result, self.watch.holding(hold):
-            with ThreadPoolExecutor(1, "watch") as threads:
-                answer = threads.submit(visitor.sign_up, small_picture() if picture else None)
-                result["status"] = answer.result().status_code
-                result["left_by_page"] = self.left()
-                result["waited_for"] = list(self.watch.held_in_vain)
-                self.watch.gate.set()
-            if wipe:
-                self.queues.clear()
-            if work:
-                self.work()
-                result["is_resized"] = self.is_resized(user)
-        return result
-
-    def keys(self):
-        """Give a user another address between the queueing and the work."""
-        user = new_user()
-        with self.trying(user) as result:
-            user.save()
-            result["email"] = f"new-{user.email}"
-            get_user_model()._base_manager.filter(pk=user.pk).update(email=result["email"])
-            self.work()
-        return result
-
-    def refusals(self, times=3):
-        """Let the mail server be away for so many tries."""
-        user = new_user()
-        with self.trying(user) as result:
-            user.save()
-            self.queues.make_due()
-            self.watch.refused = {"mail"}
-            self.queues.run_all()
-            result["waiting"], result["scheduled"] = self.queues.waiting()
-            result["tries"] = sum(departure["what"] == "mail" for departure in self.left())
-            for _ in range(times - 1):
-                self.queues.make_due()
-                self.queues.run_all()
-            self.watch.refused = set()
-            self.watch.begin(row_of(user))
-            self.work()
-        self.watch.refused = set()
-        return result
-
-    def order(self):
-        """Queue a mail behind two pictures, and run what is queued."""
-        early, late = [new_user(), new_user()], new_user("late")
-        for user in early:
-            user.save()
-        with self.trying(late) as result:
-            for user in early:
-                with_picture(user).save(update_fields=["picture"])
-            late.save()
-            self.queues.make_due()
-            self.work()
-        return result
-
-    def end(self):
-        """Sign a visitor up, and end the process as Ctrl-C ends a server: in good order."""
-        return self.sign_up(picture=False, work=False)
-
-    # Helpers
-
-    @contextmanager
-    def trying(self, user, row=None, forget=True):
-        """Collect what happens in the block: what leaves, and the errors that come out of it."""
-        self.queues.clear()
-        if forget:
-            self.forget_jobs()
-        self.watch.begin(row or row_of(user))
-        self.watch.forget_errors()
         result = {"username": user.username, "email": user.email, "error": None}
 
         def raised(**kwargs):
@@ -264,15 +79,145 @@ class Experiments:
 
         got_request_exception.connect(raised)
         try:
-            yield result
+            self.queues.clear()
+            if not options.get("wipe"):
+                self.forget_jobs()
+            self.watch.begin(row_of(user))
+            getattr(self, name)(user, result, **options)
         except Exception as error:
             result["error"] = described(error)
-        finally:
-            got_request_exception.disconnect(raised)
-            result["left"] = self.left()
-            result["logged"] = self.watch.errors[:1]
-            if connection.in_atomic_block:
-                connection.close()
+        got_request_exception.disconnect(raised)
+        return result | {"left": self.left(), "logged": self.watch.errors[:1]}
+
+    def rollback(self, user, result):
+        """Save a user in a transaction that is rolled back."""
+        before = self.rows()
+        with transaction.atomic():
+            user.save()
+            left = len(self.left())
+            result["has_profile"] = profile_of(user) is not None
+            self.watch.let_threads_show()
+            result["left_by_threads"] = self.left()[left:]
+            result["rows_inside"] = self.job_tables = self.new_rows(before)
+            transaction.set_rollback(True)
+        self.watch.let_threads_show()
+        result["rows_after"] = self.new_rows(before)
+
+    def commit(self, user, result, hold):
+        """Save a user in a transaction that is committed, with mails held until it is."""
+        before = self.rows()
+        with self.watch.holding(hold):
+            with transaction.atomic():
+                user.save()
+                self.watch.let_threads_show()
+                result["left_inside"] = self.left()
+            result["rows"] = self.new_rows(before)
+            result["waited_for"] = list(self.watch.held_in_vain)
+        self.work()
+        result["open_connections"] = self.watch.has_open_connections()
+        result["has_profile"] = profile_of(user) is not None
+
+    def picture(self, user, result):
+        """Give a user a picture that is rolled back, and then two, as save_new_user() does."""
+        user.save()
+        self.work()
+        lost = with_picture(user)
+        self.watch.begin(row_with(lost))
+        before = self.rows()
+        with transaction.atomic():
+            lost.save(update_fields=["picture"])
+            self.watch.let_threads_show()
+            result["rows_inside"] = self.new_rows(before)
+            transaction.set_rollback(True)
+        self.work()
+        result["left_by_rollback"] = self.left()
+        result["left_inside"], result["pictures"] = [], []
+        for _ in range(2):
+            profile = with_picture(user)
+            self.watch.begin(row_with(profile))
+            with transaction.atomic():
+                profile.save(update_fields=["picture"])
+                self.watch.let_threads_show()
+                result["left_inside"] += self.left()
+            self.work()
+            result["pictures"].append(self.left())
+        result["is_resized"] = self.is_resized(user)
+
+    def again(self, user, result):
+        """Save a user and a profile again that have it all, and load others as `loaddata` does."""
+        user.save()
+        self.work()
+        with_picture(user).save(update_fields=["picture"])
+        self.work()
+        result["first"] = self.left()
+        self.watch.begin(row_of(user))
+        user.save()
+        profile_of(user).save()
+        self.work()
+        result["second"] = self.left()
+        loaded = new_user()
+        self.watch.begin(row_of(loaded))
+        load(loaded)
+        result["has_loaded_profile"] = profile_of(loaded) is not None
+        if not result["has_loaded_profile"]:
+            model, name = profile_model()
+            load(model(**{name: loaded, "picture": with_picture(user).picture.name}))
+        self.work()
+        result["loaded"] = self.left()
+
+    def sign_up(self, user, result, hold=(), bug="", picture=True, work=True, wipe=False):
+        """Sign a visitor up over HTTP; what leaves is held until the page is back.
+
+        `bug`: have one where the "mail", "picture" or "queue" is used. `work`: do what is queued,
+        and wait for threads. `wipe`: empty the queue, and keep the jobs of earlier experiments.
+        """
+        visitor = Visitor(self.serve(), user.username)
+        self.watch.bug, result["bug"] = bug, self.watch.bug_was
+        with self.watch.holding(hold):
+            answer = visitor.sign_up(make_picture(SMALL) if picture else None)
+            result["status"] = answer.status_code
+            result["left_by_page"] = self.left()
+            result["waited_for"] = list(self.watch.held_in_vain)
+        if wipe:
+            self.queues.clear()
+        if work:
+            self.work()
+            result["is_resized"] = self.is_resized(user)
+            result["open_connections"] = self.watch.has_open_connections()
+
+    def keys(self, user, result):
+        """Give a user another address between the queueing and the work."""
+        user.save()
+        result["email"] = f"new-{user.email}"
+        get_user_model()._base_manager.filter(pk=user.pk).update(email=result["email"])
+        self.work()
+
+    def refusals(self, user, result):
+        """Let the mail server be away for three tries."""
+        user.save()
+        self.watch.is_refused = True
+        self.queues.run_due()
+        result["scheduled"] = self.queues.scheduled()
+        result["tries"] = sum(departure["what"] == "mail" for departure in self.left())
+        self.queues.run_due()
+        self.queues.run_due()
+        self.watch.begin(row_of(user))
+        self.work()
+
+    def order(self, user, result):
+        """Queue a mail behind two pictures, and run what is queued."""
+        early = [new_user(), new_user()]
+        for each in early:
+            each.save()
+        self.queues.clear()
+        self.watch.begin(row_of(user))
+        for each in early:
+            with_picture(each).save(update_fields=["picture"])
+        user.save()
+        self.queues.make_due()
+        self.work()
+
+    # Helpers
 
     def left(self):
         return list(self.watch.departures)
@@ -284,13 +229,6 @@ class Experiments:
             if not self.queues.run_next() and not self.queues.make_due():
                 return
             self.watch.let_threads_work()
-
-    def open_connections(self):
-        """Return how many connections threads leave open: a mail is done before its thread is."""
-        deadline = time.monotonic() + 0.5
-        while self.watch.open_connections() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return self.watch.open_connections()
 
     def is_resized(self, user):
         profile = profile_of(user)

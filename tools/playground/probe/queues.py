@@ -1,7 +1,8 @@
 """The learner's Huey queues, found when something is queued."""
 
-from contextlib import suppress
 from datetime import datetime, timedelta
+
+from huey.api import Huey
 
 MOST = 30  # rounds of tasks that are run, those tried again included
 
@@ -11,18 +12,12 @@ class Queues:
 
     def __init__(self, watch):
         self.found, self.running = [], ""
-        with suppress(ImportError):
-            self.watch_huey(watch)
-
-    def watch_huey(self, watch):
-        from huey.api import Huey
-
         self.enqueue = Huey.enqueue  # unwatched
 
         def watched(huey, task):
             if huey not in self.found:
                 self.found.append(huey)
-            name = getattr(task, "name", "?")
+            name = getattr(task, "name", "?")  # a group has none
             watch.leaves("queue", name=name, by=self.running, immediate=huey.immediate)
             return self.enqueue(huey, task)
 
@@ -33,12 +28,9 @@ class Queues:
         for huey in self.found:
             huey.flush()
 
-    def waiting(self):
-        """Return how many tasks wait for a worker, and how many for a moment to come."""
-        return (
-            sum(huey.pending_count() for huey in self.found),
-            sum(huey.scheduled_count() for huey in self.found),
-        )
+    def scheduled(self):
+        """Return how many tasks wait for a moment to come."""
+        return sum(huey.scheduled_count() for huey in self.found)
 
     def make_due(self):
         """Queue what waits for a moment to come, as if it had come; return whether any did."""
@@ -58,8 +50,9 @@ class Queues:
             self.running = ""
         return bool(tasks)
 
-    def run_all(self):
-        """Run what waits for a worker, with all that it queues for now."""
+    def run_due(self):
+        """Run what is queued as if its moment had come, with all that it queues for now."""
+        self.make_due()
         for _ in range(MOST):
             if not self.run_next():
                 return

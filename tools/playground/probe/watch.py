@@ -18,6 +18,7 @@ from .errors import described
 HELD = 1.5  # seconds that what leaves is held at most: far longer than a page takes
 THREAD_SECONDS = 2.0  # what a thread may take until it shows what it does
 WORK_SECONDS = 6.0  # what it may take to do it
+CLOSE_SECONDS = 0.5  # what a thread may take to close its connection when its work is done
 IDLE_SECONDS = 0.1  # after which a thread that has not moved, and awaits no answer, is idle
 ANSWERS = ("socket.py", "/django/db/", "\\django\\db\\")  # where a thread awaits one
 
@@ -41,10 +42,9 @@ class Watch:
     def __init__(self, ports, media_root):
         self.ports, self.media_root = ports, str(media_root)
         self.main = connections["default"]
-        self.held, self.refused, self.bug = set(), set(), ""
-        self.gate, self.held_in_vain, self.connections = threading.Event(), [], []
+        self.held, self.held_in_vain, self.gate = set(), [], threading.Event()
+        self.connections = weakref.WeakSet()  # of the threads that the project has started
         self.begin(row=None)
-        self.forget_errors()
         sys.addaudithook(self.audit)
         connection_created.connect(self.connected)
         self.watch_mails()
@@ -52,15 +52,15 @@ class Watch:
         self.watch_errors()
 
     def begin(self, row):
-        """Forget what has left. `row`: the query and its values that find the row in question."""
-        self.row, self.mail_was_made_elsewhere = row, False
-        self.departures = []
-        self.threads_before = set(threading.enumerate())
+        """Forget what has left and was logged, and let nothing fail any more.
 
-    def forget_errors(self):
-        self.errors = []
-        # Of a bug: whether it was hit, logged with its exception, or only mentioned in the log.
-        self.bug_was = dict.fromkeys(["hit", "logged", "mentioned"], False)
+        `row`: the query that finds the row in question, and its values.
+        """
+        self.row, self.mail_was_made_elsewhere = row, False
+        self.departures, self.threads_before = [], set(threading.enumerate())
+        self.errors, self.bug, self.is_refused = [], "", False
+        # Of a bug: whether it was logged with its exception, or only mentioned in the log.
+        self.bug_was = {"logged": False, "mentioned": False}
 
     # What leaves
 
@@ -75,22 +75,20 @@ class Watch:
                 self.leaves("picture")
 
     def leaves(self, what, **details):
-        if self.row is None or threading.current_thread().name == "watch":
+        if self.row is None:
             return
         # A mail may be sent in one more thread than the one that it is made in.
         elsewhere = self.mail_was_made_elsewhere if what == "mail" else is_elsewhere()
         departure = {"what": what, "committed": self.is_committed(), "elsewhere": elsewhere}
         self.departures.append(departure | details)
-        if what == self.bug:
-            self.hit_bug()
-        if what in self.refused:
-            raise Refused(f"the {what} server is not there")
+        self.hit_bug(what)
+        if what == "mail" and self.is_refused:
+            raise Refused("the mail server is not there")
         if what in self.held and not self.gate.wait(HELD):
             self.held_in_vain.append(departure)
 
     def is_committed(self):
         other = self.main.copy()
-        other.is_of_the_watch = True
         try:
             with other.cursor() as cursor:
                 cursor.execute(*self.row)
@@ -117,8 +115,7 @@ class Watch:
 
         def make_mail(mail, *args, **kwargs):
             self.mail_was_made_elsewhere = is_elsewhere()
-            if self.bug == "mail":
-                self.hit_bug()
+            self.hit_bug("mail")
             make(mail, *args, **kwargs)
 
         EmailMessage.__init__ = make_mail
@@ -132,9 +129,9 @@ class Watch:
 
         BaseProcess.start = start_process
 
-    def hit_bug(self):
-        self.bug_was["hit"] = True
-        raise Bug(f"a bug in the {self.bug}")
+    def hit_bug(self, where):
+        if where == self.bug:
+            raise Bug(f"a bug in the {where}")
 
     # Threads and connections
 
@@ -176,16 +173,17 @@ class Watch:
         return [t for t in self.threads_at_work() if t not in self.threads_before]
 
     def connected(self, connection, **kwargs):
-        is_ours = hasattr(connection, "is_of_the_watch")
-        if not is_ours and threading.current_thread() in self.threads_at_work():
-            self.connections.append(weakref.ref(connection))
+        if threading.current_thread() in self.threads_at_work():
+            self.connections.add(connection)
 
-    def open_connections(self):
-        """Return how many connections to the database other threads have left open."""
-        return sum(
-            bool((wrapper := reference()) and wrapper.connection is not None)
-            for reference in self.connections
-        )
+    def has_open_connections(self):
+        """Return whether threads leave connections open: a mail is done before its thread is."""
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while any(each.connection is not None for each in self.connections):
+            if time.monotonic() > deadline:
+                return True
+            time.sleep(0.01)
+        return False
 
     # What is said of errors
 
@@ -206,7 +204,7 @@ class Watch:
             make_of_thread(arguments)
 
         def set_and_note(future, error):
-            if error and threading.current_thread().name != "watch":
+            if error:
                 self.note(error)
             set_exception(future, error)
 

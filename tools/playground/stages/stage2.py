@@ -1,35 +1,28 @@
 """From step 1 to step 2: receivers of signals do the work."""
 
 from .. import promises
-from ..tasks import DJANGO, Task, raised
+from ..tasks import DJANGO, Task, Wrong
 
 
 def mail(seen):
-    return (
-        raised(seen.ask("rollback"), seen.commit())
-        or promises.mail_after_commit(seen)
-        or promises.one_mail(seen)
-    )
+    promises.mail_after_commit(seen)
+    promises.one_mail(seen)
 
 
 def picture(seen):
-    return (
-        raised(seen.ask("picture"))
-        or promises.picture_after_commit(seen)
-        or promises.one_thumbnail(seen)
-    )
+    promises.picture_after_commit(seen)
+    promises.one_thumbnail(seen)
 
 
 def once(seen):
-    if message := promises.nothing_again(seen):
-        return message
+    promises.nothing_again(seen)
     if not seen.ask("again")["first"]:
-        return "No receiver does any work yet, so there is nothing to count."
-    return ""
+        raise Wrong("No receiver does any work yet, so there is nothing to count.")
 
 
 def failure(seen):
-    return promises.harmless(seen) or promises.logged(seen)
+    promises.harmless(seen)
+    promises.logged(seen)
 
 
 PROFILE = """

@@ -1,85 +1,75 @@
 """From step 2 to step 3: a thread sends the mail."""
 
 from .. import promises
-from ..tasks import DJANGO, PYTHON, Task, blamed, kinds, raised, refused
+from ..tasks import DJANGO, PYTHON, Task, Wrong, blamed, expect_no_error, expect_profile, kinds
 
 SLOW = ["joke", "mail"]
+NOT_STARTED = "was its thread started (`start()`, `submit()`)?"
 
 
 def page(seen):
     result = seen.ask("sign_up", hold=SLOW)
-    if message := refused(result) or in_process(seen.commit()):
-        return message
+    expect_profile(result)
+    expect_no_process(seen.commit())
     waited = {departure["what"]: departure for departure in result["waited_for"]}
     if "mail" in waited:
         if waited["mail"]["elsewhere"]:
-            return (
+            raise Wrong(
                 "Another thread sent the mail, and the page waited for it: so do `.result()`,"
                 " `.join()`, `asyncio.run()` and the end of a `with ThreadPoolExecutor()`."
             )
-        return "The page waited for the mail: it was sent in the request's thread."
+        raise Wrong("The page waited for the mail: it was sent in the request's thread.")
     if "joke" in waited:
-        return "The page waited for the joke: it was fetched in the request's thread."
+        raise Wrong("The page waited for the joke: it was fetched in the request's thread.")
     if not result["mails"]:
-        guess = "was its thread started (`start()`, `submit()`)?"
-        return blamed("The page came back, and the mail never came", guess, result)
-    return promises.one_mail(seen)
+        raise blamed("The page came back, and the mail never came", NOT_STARTED, result)
+    promises.one_mail(seen)
 
 
-def in_process(result):
+def expect_no_process(result):
     if "process" in kinds(result["left"]):
-        return "Another process has the mail. This stage asks for a thread of the same process."
-    return ""
+        raise Wrong(
+            "Another process has the mail. This stage asks for a thread of the same process."
+        )
 
 
 def commit(seen):
-    tried, saved = seen.ask("rollback"), seen.commit()
-    if message := raised(tried, saved) or in_process(saved) or promises.mail_after_commit(seen):
-        return message
+    saved = seen.commit()
+    expect_no_process(saved)
+    promises.mail_after_commit(seen)
     if saved["waited_for"]:
-        return "The commit waited for the mail: no other thread has it yet."
+        raise Wrong("The commit waited for the mail: no other thread has it yet.")
     if not saved["mails"]:
-        guess = "was its thread started (`start()`, `submit()`)?"
-        return blamed("The user was committed, and the mail never came", guess, saved)
-    return ""
+        raise blamed("The user was committed, and the mail never came", NOT_STARTED, saved)
 
 
 def failure(seen):
-    bug = seen.ask("bug", where="mail")
-    if message := raised(bug):
-        return f"A bug in the mail failed the whole sign-up. {message}"
-    if not bug["bug"]["hit"]:
-        return "The mail is not made with Django's `EmailMessage`, so no bug could be tried in it."
-    message = promises.logged(seen)
-    if "swallowed" in message:
-        return f"{message} A pool keeps what a thread raises for `.result()`, which nobody calls."
-    return message or refused(bug)
+    bug = promises.bug_in_the_mail(seen)
+    promises.logged(
+        seen, advice=" A pool keeps what a thread raises for `.result()`, which nobody calls."
+    )
+    expect_profile(bug)
 
 
 def connection(seen):
-    saved, bug = seen.commit(), seen.ask("bug", where="mail")
-    if message := raised(saved):
-        return message
+    saved, bug = seen.commit(), seen.ask("sign_up", bug="mail")
+    expect_no_error(saved)
     if saved["open_connections"]:
-        return (
+        raise Wrong(
             "The thread's connection to the database stays open: Django closes only the"
             " connections of requests."
         )
     if bug["open_connections"]:
-        return "The thread's connection to the database stays open when the mail fails."
-    return ""
+        raise Wrong("The thread's connection to the database stays open when the mail fails.")
 
 
 def shutdown(seen):
-    result = seen.end()
-    if message := promises.ends(seen):
-        return message
-    if not result["mails"]:
-        return (
+    promises.ends(seen)
+    if not seen.end["mails"]:
+        raise Wrong(
             "A mail that was under way at a Ctrl-C never came: its thread is a daemon, like the"
             " request's thread that started it, and ends with the process."
         )
-    return ""
 
 
 STILL = Task(

@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 from .. import promises
-from ..tasks import HUEY, Task, blamed, kinds, raised, refused
+from ..tasks import HUEY, Task, Wrong, blamed, expect_no_error, expect_profile, kinds
 from .stage3 import STILL
 
-SLOW = ["joke", "mail", "picture"]
 BEFORE = f"""The queue is Huey, which is installed, with a SQLite file as its broker:
 {HUEY}/django.html"""
 WORK = {"joke": "joke", "mail": "mail", "picture": "picture's resize"}
@@ -14,104 +13,97 @@ WORK = {"joke": "joke", "mail": "mail", "picture": "picture's resize"}
 
 def queued(seen):
     tried, saved, pictured = seen.ask("rollback"), seen.commit(), seen.ask("picture")
-    if message := raised(tried, saved, pictured):
-        return message
+    expect_no_error(tried, saved, pictured)
     if "queue" not in kinds(tried["left"]) | kinds(saved["left"]):
         guess = "this process sends the mail itself."
         if "mail" not in kinds(saved["left"]):
             guess = "nobody sends the mail."
-        return blamed("A saved user queues nothing", guess, saved)
-    if message := promises.mail_after_commit(seen):
-        return message
+        raise blamed("A saved user queues nothing", guess, saved)
+    promises.mail_after_commit(seen)
     if not all("queue" in kinds(left) for left in pictured["pictures"]):
         guess = "this process resizes it itself."
         if not all("picture" in kinds(left) for left in pictured["pictures"]):
             guess = "nobody resizes it. Does one task do both, when a user is saved?"
-        return blamed("A saved picture queues nothing", guess, pictured)
-    return promises.picture_after_commit(seen)
+        raise blamed("A saved picture queues nothing", guess, pictured)
+    promises.picture_after_commit(seen)
 
 
 def immediate(seen):
-    result = seen.ask("sign_up", hold=SLOW)
-    if message := refused(result):
-        return message
+    result = seen.ask("sign_up", hold=list(WORK))
+    expect_profile(result)
     if any(departure.get("immediate") for departure in result["left_by_page"]):
-        return (
+        raise Wrong(
             "`immediate` follows DEBUG: your task ran in the request. Turn it off in the settings."
         )
     if result["waited_for"]:
         what = WORK[result["waited_for"][-1]["what"]]
-        return f"The page waited for the {what}: the request does it, not a worker."
-    return ""
+        raise Wrong(f"The page waited for the {what}: the request does it, not a worker.")
 
 
 def consumer(seen):
     if not seen.facts["has_consumer"]:
-        return "`manage.py run_huey` isn't a command: is `huey.contrib.djhuey` in `INSTALLED_APPS`?"
-    result = seen.consumer()
-    if result["problem"]:
-        return f"The consumer ended: {result['problem']}"
-    if message := refused(result):
-        return message
-    missing = [
-        name
-        for name, is_done in [("mail", result["mails"]), ("picture", result["is_resized"])]
-        if not is_done
-    ]
-    if not missing:
-        return ""
-    words = f"A consumer ran, and the {' and the '.join(missing)} never came"
+        raise Wrong(
+            "`manage.py run_huey` isn't a command: is `huey.contrib.djhuey` in `INSTALLED_APPS`?"
+        )
+    result = seen.consumer
+    expect_profile(result)
+    is_done = {"mail": result["mails"], "picture": result["is_resized"]}
+    missing = " and the ".join(name for name in is_done if not is_done[name])
+    if missing:
+        because = cause(seen, result["log"])
+        raise Wrong(f"A consumer ran, and the {missing} never came{because}")
+
+
+def cause(seen, log):
+    """Return why the work that was queued was not done, as the end of a sentence."""
     saved = seen.commit()
     for task in saved["left"]:
         if task["what"] == "queue" and task["by"] == task["name"] and not saved["mails"]:
             return (
-                f"{words}: the task {task['name']} queues itself. Does it have the name of the"
-                " function that it should call?"
+                f": the task {task['name']} queues itself. Does it have the name of the function"
+                " that it should call?"
             )
-    if "TaskRegistry" in result["log"]:
-        return f"{words}: it doesn't know the task. It imports modules called `tasks`."
+    if "TaskRegistry" in log:
+        return ": it doesn't know the task. It imports modules called `tasks`."
     if error := seen.logged_by_consumers():
-        return f"{words}. Its log says: {error}."
-    return f"{words}: do both processes open the same queue? (`filename`)"
+        return f". Its log says: {error}."
+    return ": do both processes open the same queue? (`filename`)"
 
 
 def keys(seen):
     result = seen.ask("keys")
-    if message := raised(result):
-        return message
+    expect_no_error(result)
     if not result["mails"]:
-        return (
+        raise Wrong(
             "A user's new address got no mail: the task has the user as they were when it was"
             " queued. Is there an object among its arguments, where a key would do?"
         )
-    return ""
 
 
 def retried(seen):
     result = seen.ask("refusals")
-    if message := raised(result):
-        return message
-    if not result["waiting"] + result["scheduled"]:
-        if result["tries"] > 1:
-            return "A mail that is refused is tried again immediately, and then no more."
-        return "A mail that is refused is not tried again: raise the error, and set `retries`."
-    if result["tries"] > 1 or not result["scheduled"]:
-        return "A mail that is refused is tried again immediately: wait between the attempts."
+    expect_no_error(result)
+    if result["tries"] > 1:
+        more = ": wait between the attempts." if result["scheduled"] else ", and then no more."
+        raise Wrong(f"A mail that is refused is tried again immediately{more}")
+    if not result["scheduled"]:
+        raise Wrong(
+            "A mail that is refused is not tried again: raise the error, and set `retries`."
+        )
     if not result["mails"]:
-        return (
+        raise Wrong(
             "A mail that was refused three times never came, though the server was healthy again."
         )
-    return ""
 
 
 def priority(seen):
     result = seen.ask("order")
-    if message := raised(result):
-        return message
+    expect_no_error(result)
     order = [d["what"] for d in result["left"] if d["what"] in ("mail", "picture")]
     if order[:1] == ["picture"] or order[:2] == ["picture", "mail"]:
-        return "A mail waited for pictures that were queued before it."
-    return "" if "mail" in order else "A mail behind two pictures never came."
+        raise Wrong("A mail waited for pictures that were queued before it.")
+    if "mail" not in order:
+        raise Wrong("A mail behind two pictures never came.")
 
 
 TASKS = [

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ..tasks import DJANGO, HUEY, Task, raised, refused
+from ..tasks import DJANGO, HUEY, Task, Wrong, expect_no_error, expect_profile
 from ..workers import BACK_SECONDS, LEASE_SECONDS, OVER_SECONDS
 from .stage3 import STILL
 
@@ -22,77 +22,64 @@ CLUE = (
 
 def row(seen):
     tried, saved, pictured = seen.ask("rollback"), seen.commit(), seen.ask("picture")
-    if message := raised(tried, saved, pictured):
-        return message
+    expect_no_error(tried, saved, pictured)
     if not tried["rows_inside"]:
-        return (
+        raise Wrong(
             "Nothing in the database remembers the mail: the transaction that saves the user writes"
             " no row for it."
         )
     if tried["rows_after"]:
-        return "A rollback left the job's row behind: the user that it is for is not there."
+        raise Wrong("A rollback left the job's row behind: the user that it is for is not there.")
     if not saved["rows"]:
-        return "The job's row is gone after the commit, though no worker has done the job."
+        raise Wrong("The job's row is gone after the commit, though no worker has done the job.")
     if not pictured["rows_inside"]:
-        return "Nothing in the database remembers the picture's resize."
-    return ""
+        raise Wrong("Nothing in the database remembers the picture's resize.")
 
 
 def killed(seen):
-    result = seen.play("killed_and_wiped")
-    if message := problem(result) or refused(result["killed"]):
-        return message
+    result, _ = seen.workers.killed_and_wiped
+    expect_profile(result)
     if not result["began"]:
-        return f"A consumer ran, and never began to send the mail.{logged(seen)}"
-    if not result["killed"]["came"]:
-        return (
+        raise Wrong(f"A consumer ran, and never began to send the mail.{logged(seen)}")
+    if not result["came"]:
+        raise Wrong(
             "A worker was killed while it sent a mail, and the mail never came, though a consumer"
             f" runs again.{logged(seen)} {CLUE}"
         )
-    return ""
 
 
 def wiped(seen):
-    result = seen.play("killed_and_wiped")
-    if message := problem(result) or refused(result["wiped"]):
-        return message
-    if not result["wiped"]["came"]:
-        return (
+    _, result = seen.workers.killed_and_wiped
+    expect_profile(result)
+    if not result["came"]:
+        raise Wrong(
             "The queue was wiped, and the mail or the picture never came: nobody looks for rows"
             f" whose task is lost when a consumer starts.{logged(seen)}"
         )
-    return ""
 
 
 def woken(seen):
-    result = seen.play("woken")
-    if message := problem(result):
-        return message
+    result = seen.workers.woken()
     if not result["began"]:
-        return (
+        raise Wrong(
             "A consumer ran, and did not begin to send the mail and to resize the picture."
             f"{logged(seen)}"
         )
     if not result["took_over"]:
-        return (
+        raise Wrong(
             "A worker was stopped at work, and no other has taken its jobs over."
             f"{logged(seen)} {CLUE}"
         )
-    if result["after"] != result["before"]:
-        return (
+    if result["is_touched"]:
+        raise Wrong(
             "A worker that was stopped for longer than its lease woke up, and changed the row of a"
             " job that another worker has by now. Without a lease, both work on it."
         )
-    return ""
 
 
 def logged(seen):
     error = seen.logged_by_consumers()
     return f" The log says: {error}." if error else ""
-
-
-def problem(result):
-    return f"The consumer ended: {result['problem']}" if result["problem"] else ""
 
 
 TASKS = [
