@@ -12,7 +12,8 @@ PLAYGROUND = ROOT / "playground"
 NOTES = "playground.json"  # in the folder: its stage, and how many hints were shown
 BANNER = "accounts/templates/accounts/base.html"
 PORT = 6  # above the base port: after the steps'
-LEFT_OUT = shutil.ignore_patterns("var", "__pycache__", ".*")
+# What a step writes while it runs; the last, if the name of a queue's file is relative.
+LEFT_OUT = shutil.ignore_patterns("var", "__pycache__", ".*", "*.sqlite3*")
 
 
 class NoProject(ValueError):
@@ -123,14 +124,11 @@ def make(folder, stage):
 
 def files(folder):
     """Return the folder's files by name, without those that it writes while it runs."""
-    names = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    names = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
     return {
-        name: path
+        name.as_posix(): path
         for name, path in names.items()
-        if not any(p in {"var", "__pycache__"} or p.startswith(".") for p in name.split("/"))
-        and ".sqlite3" not in name  # a queue whose file's name is relative
-        and name not in (NOTES, BANNER)
-        and path.is_file()
+        if name.as_posix() not in (NOTES, BANNER) and not LEFT_OUT(folder, name.parts)
     }
 
 

@@ -54,11 +54,16 @@ def stuck_place(everywhere):
     """Return where in the learner's files the main thread is, a request's or any other, or ""."""
     main, frames = threading.main_thread(), sys._current_frames()
     for thread in sorted(threading.enumerate(), key=lambda t: t is not main):
-        if everywhere or thread is main or "process_request_thread" in thread.name:
+        if everywhere or is_of_a_request(thread):
             stack = traceback.extract_stack(frames.get(thread.ident))
             if place := last_of_theirs([(f.filename, f.lineno) for f in stack]):
                 return place
     return ""
+
+
+def is_of_a_request(thread):
+    """Return whether a thread serves a request, or is the main one, which saves users itself."""
+    return thread is threading.main_thread() or "process_request_thread" in thread.name
 
 
 def last_of_theirs(places, folder=HERE, their_files=THEIR_FILES):

@@ -13,7 +13,7 @@ from django.core.mail import EmailMessage
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from .errors import described
+from .errors import described, is_of_a_request
 
 HELD = 1.5  # seconds that what leaves is held at most: far longer than a page takes
 THREAD_SECONDS = 2.0  # what a thread may take until it shows what it does
@@ -36,7 +36,8 @@ class Watch:
 
     "joke" and "mail" leave when a connection is opened, "picture" when its file is, "queue" when a
     task is queued, "process" when one is started. `committed` says whether another connection to
-    the database sees the row, `elsewhere` whether it was neither the main thread nor a request's.
+    the database sees the row, `elsewhere` whether another thread than a request's has made the
+    mail, whichever thread sends it.
     """
 
     def __init__(self, ports, media_root):
@@ -56,7 +57,7 @@ class Watch:
 
         `row`: the query that finds the row in question, and its values.
         """
-        self.row, self.mail_was_made_elsewhere = row, False
+        self.row, self.made_elsewhere = row, False
         self.departures, self.threads_before = [], set(threading.enumerate())
         self.errors, self.bug, self.is_refused = [], "", False
         # Of a bug: whether it was logged with its exception, or only mentioned in the log.
@@ -77,10 +78,9 @@ class Watch:
     def leaves(self, what, **details):
         if self.row is None:
             return
-        # A mail may be sent in one more thread than the one that it is made in.
-        elsewhere = self.mail_was_made_elsewhere if what == "mail" else is_elsewhere()
-        departure = {"what": what, "committed": self.is_committed(), "elsewhere": elsewhere}
-        self.departures.append(departure | details)
+        is_committed, elsewhere = self.is_committed(), self.made_elsewhere
+        departure = {"what": what, "committed": is_committed, "elsewhere": elsewhere} | details
+        self.departures.append(departure)
         self.hit_bug(what)
         if what == "mail" and self.is_refused:
             raise Refused("the mail server is not there")
@@ -114,7 +114,7 @@ class Watch:
         make = EmailMessage.__init__
 
         def make_mail(mail, *args, **kwargs):
-            self.mail_was_made_elsewhere = is_elsewhere()
+            self.made_elsewhere = not is_of_a_request(threading.current_thread())
             self.hit_bug("mail")
             make(mail, *args, **kwargs)
 
@@ -140,9 +140,7 @@ class Watch:
         return [
             thread
             for thread in threading.enumerate()
-            if thread is not threading.main_thread()
-            and not thread.name.startswith(("watch", "server"))
-            and not is_of_a_request(thread)
+            if not is_of_a_request(thread) and not thread.name.startswith(("watch", "server"))
         ]
 
     def let_threads_show(self):
@@ -226,12 +224,3 @@ class Watch:
             self.bug_was["logged"] |= is_told
         else:
             self.errors.append(described(error))
-
-
-def is_of_a_request(thread):
-    return "process_request_thread" in thread.name
-
-
-def is_elsewhere():
-    thread = threading.current_thread()
-    return thread is not threading.main_thread() and not is_of_a_request(thread)
