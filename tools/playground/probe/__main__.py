@@ -74,7 +74,7 @@ def prepare():
         "listens_to_another_user": post_save.has_listeners(User),
         "database": str(settings.DATABASES["default"]["NAME"]),
     }
-    return Experiments(watch, Queues(watch), serve), facts
+    return Experiments(watch, Queues(watch)), facts
 
 
 class SilentHandler(basehttp.WSGIRequestHandler):
@@ -84,8 +84,11 @@ class SilentHandler(basehttp.WSGIRequestHandler):
 
 @cache
 def serve():
-    """Serve the site, which imports its URLs and views; return its address."""
-    get_resolver().url_patterns  # noqa: B018  also imports the views
+    """Serve the site; return its address.
+
+    Until then its URLs, and all that only they import, are not imported, as in `manage.py shell`.
+    """
+    get_resolver().url_patterns  # noqa: B018  imports the views
     server = basehttp.ThreadedWSGIServer(("127.0.0.1", 0), SilentHandler)
     server.set_app(basehttp.get_internal_wsgi_application())
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="server").start()
@@ -97,7 +100,7 @@ def tried(experiments, do, **options):
     what = "a sign-up" if do == "sign_up" else "saving a user"
     is_over = alarm(f"{what} waits here without end")
     if do == "sign_up":
-        serve()
+        options["url"] = serve()
     result = experiments.make(do, **options)
     is_over.set()
     return result

@@ -59,15 +59,10 @@ def row_with(profile):
 
 
 class Experiments:
-    """The experiments of one process, with a new user each; `watch` sees what leaves.
+    """The experiments of one process, with a new user each; `watch` sees what leaves."""
 
-    `serve` starts the site, unless it runs, and returns its address. Until then its URLs, and all
-    that only they import, are not imported, as in `manage.py shell`.
-    """
-
-    def __init__(self, watch, queues, serve):
-        self.watch, self.queues, self.serve = watch, queues, serve
-        self.job_tables = []
+    def __init__(self, watch, queues):
+        self.watch, self.queues, self.job_tables = watch, queues, []
 
     def make(self, name, **options):
         """Return what happens in an experiment: what leaves, and the errors that come out of it."""
@@ -165,13 +160,13 @@ class Experiments:
         self.work()
         result["loaded"] = self.left()
 
-    def sign_up(self, user, result, hold=(), bug="", picture=True, work=True, wipe=False):
-        """Sign a visitor up over HTTP; what leaves is held until the page is back.
+    def sign_up(self, user, result, url, hold=(), bug="", picture=True, work=True, wipe=False):
+        """Sign a visitor up at the site's address; what leaves is held until the page is back.
 
         `bug`: have one where the "mail", "picture" or "queue" is used. `work`: do what is queued,
         and wait for threads. `wipe`: empty the queue, and keep the jobs of earlier experiments.
         """
-        visitor = Visitor(self.serve(), user.username)
+        visitor = Visitor(url, user.username)
         self.watch.bug, result["bug"] = bug, self.watch.bug_was
         with self.watch.holding(hold):
             answer = visitor.sign_up(make_picture(SMALL) if picture else None)
