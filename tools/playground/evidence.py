@@ -17,8 +17,8 @@ from timing.records import TimingLog, pieces_of_work
 from ..sites.catalogue import ROOT
 from ..sites.processes import kill, python_path
 from ..sites.site import Site, words
-from .project import changed_files
 from .probe.errors import last_of_theirs
+from .project import changed_files
 from .tasks import count, shown
 from .workers import CountingStandins, Workers
 

@@ -78,8 +78,9 @@ class Workers:
             wiped = self.seen.try_out("sign_up", work=False, wipe=True)
         time.sleep(max(0, over - time.monotonic()))
         self.replacement = self.start(**SLOW)
-        self.seen.wait_for(lambda: self.seen.mails(killed) and self.seen.is_done(wiped), BACK_SECONDS)
-        killed["came"], wiped["came"] = self.seen.mails(killed), self.seen.is_done(wiped)
+        mails, is_done = self.seen.mails, self.seen.is_done
+        self.seen.wait_for(lambda: mails(killed) and is_done(wiped), BACK_SECONDS)
+        killed["came"], wiped["came"] = mails(killed), is_done(wiped)
         return killed, wiped
 
     def woken(self):
