@@ -1,6 +1,5 @@
 """Try in the learner's project what is asked for: a JSON object a line, in and out."""
 
-import gc
 import json
 import os
 import sys
@@ -21,7 +20,6 @@ from .experiments import Experiments, profile_model
 from .queues import Queues
 from .watch import Watch
 
-gc.disable()  # while modules are imported, there is nothing to collect
 STUCK_SECONDS = 6  # in one file: far longer than any import or sign-up takes
 END_SECONDS = 4
 channel = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the project prints goes elsewhere
@@ -64,7 +62,6 @@ def prepare():
         call_command("makemigrations", check_changes=True, dry_run=True, **quietly)
     except SystemExit:
         raise CommandError("a migration is missing: `manage.py makemigrations`") from None
-    gc.enable()
     ports = {int(os.environ["JOKE_PORT"]): "joke", int(os.environ["EMAIL_PORT"]): "mail"}
     watch = Watch(ports, settings.MEDIA_ROOT)
     facts = {
