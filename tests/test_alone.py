@@ -56,7 +56,7 @@ def pinned(lock):
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_step_runs_alone(step, python, standins, tmp_path):
-    folder = tmp_path / "ein Übungsordner"
+    folder = tmp_path / "ein Übungsordner, kopiert"  # after which the cookies are named
     shutil.copytree(step.folder, folder, ignore=LEFT_OUT)
     strays = {"PYTHONPATH", "DJANGO_SETTINGS_MODULE", "WITHOUT_PACKAGES"}
     environment = {k: v for k, v in os.environ.items() if k not in strays} | {

@@ -64,21 +64,15 @@ def test_file_that_a_step_is_listed_to_change_is_its_own(root):
     assert contents(root, SIGNALS)[1:] == ["edited\n", f"{THIRD}\n", f"{FOURTH}\n", f"{FIFTH}\n"]
 
 
-def test_other_edit_in_a_later_step_is_not_lost(root, capsys):
-    write(root, FIRST, SHARED, "edited\n")
-    write(root, FOURTH, SHARED, "edited otherwise\n")
+@pytest.mark.parametrize("edited", [[FIRST, FOURTH], [FOURTH]])
+def test_other_edit_in_a_later_step_is_not_lost(root, capsys, edited):
+    for step in edited:
+        write(root, step, SHARED, f"edited in {step}\n")
     before = contents(root, SHARED)
     assert copy_down(root) == 1
     assert contents(root, SHARED) == before
-    assert f"{FOURTH}/{SHARED} was itself edited" in capsys.readouterr().err
-
-
-def test_edit_in_a_later_step_alone_is_sent_to_where_it_begins(root, capsys):
-    write(root, THIRD, SHARED, "edited\n")
-    before = contents(root, SHARED)
-    assert copy_down(root) == 1
-    assert contents(root, SHARED) == before
-    assert f"begins in {FIRST}/{SHARED}: edit that" in capsys.readouterr().err
+    said = f"{FOURTH}/{SHARED} was itself edited, and this version begins in {FIRST}/{SHARED}: "
+    assert f"{said}edit that" in capsys.readouterr().err
 
 
 def test_new_file_is_carried_and_a_removed_one_removed(root):

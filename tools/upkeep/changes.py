@@ -5,12 +5,9 @@ The tests hold the steps to this list, and `python workshop.py copy-down` reads 
 
 import difflib
 
-from ..sites.catalogue import STEPS
-
 # By step: the files that it has and the step before has not, or has otherwise. A name that ends
 # with a slash stands for all files below.
 CHANGES = {
-    "step1_sync_signup": [],
     "step2_signals": [
         "accounts/apps.py",
         "accounts/services.py",
@@ -53,19 +50,17 @@ CLUSTER = [
     "config/urls_cluster.py",
 ]
 # What each step alone says and promises.
-OWN = {
-    "step1_sync_signup": ["README.md", "tests/test_sync_signup.py", "tests/test_traps.py"],
-    "step2_signals": ["README.md", "tests/test_signals.py", "tests/test_traps.py"],
-    "step3_threading": ["README.md", "tests/test_threading.py", "tests/test_traps.py"],
-    "step4_huey": ["README.md", "tests/test_huey.py", "tests/test_traps.py"],
-    "step5_outbox": [
-        "README.md",
-        "tests/test_admin.py",
-        "tests/test_outbox.py",
-        "tests/test_traps.py",
-        *CLUSTER,
-    ],
-}
+OWN = [
+    "README.md",
+    "tests/test_traps.py",
+    "tests/test_sync_signup.py",
+    "tests/test_signals.py",
+    "tests/test_threading.py",
+    "tests/test_huey.py",
+    "tests/test_outbox.py",
+    "tests/test_admin.py",
+    *CLUSTER,
+]
 # How many lines may change from the step before, tests, migrations, README and cluster aside, and
 # outbox/, which has lines of its own.
 MOST_LINES = {
@@ -92,10 +87,7 @@ def is_listed(name, patterns):
 
 def may_change(step, name):
     """Return whether the file may differ in this step from the one before."""
-    if is_listed(name, CHANGES[step.name] + OWN[step.name]):
-        return True
-    before = next((s for s in STEPS if s.number == step.number - 1), None)
-    return before is not None and is_listed(name, OWN[before.name])
+    return is_listed(name, CHANGES[step.name] + OWN)
 
 
 def files(step):
@@ -106,25 +98,6 @@ def files(step):
         for path in paths
         if not any(part in {"var", "__pycache__"} or part.startswith(".") for part in path.parts)
     }
-
-
-def files_at(step, paths):
-    """Return the files at and below the paths, relative to the step's folder."""
-    below = [
-        file
-        for path in paths
-        for file in [step.folder / path, *sorted((step.folder / path).rglob("*"))]
-        if file.is_file() and "__pycache__" not in file.parts
-    ]
-    return [file.relative_to(step.folder) for file in below]
-
-
-def same(path, step, other):
-    """Return whether two steps have the same file, or the same files in a folder."""
-    names = files_at(step, [path])
-    return names == files_at(other, [path]) != [] and all(
-        (step.folder / name).read_bytes() == (other.folder / name).read_bytes() for name in names
-    )
 
 
 def diffs(before, after):
@@ -150,8 +123,5 @@ def changed_lines(before, after):
 
 def is_aside(name):
     """Return whether the file is a test, a migration, the README, or for the cluster."""
-    if name == "README.md" or is_listed(name, CLUSTER):
-        return True
-    return name == "conftest.py" or any(
-        f"/{part}/" in f"/{name}" for part in ["tests", "migrations"]
-    )
+    aside = ["README.md", "conftest.py", "tests/", *CLUSTER]
+    return "/migrations/" in name or is_listed(name, aside)

@@ -1,13 +1,8 @@
-"""Carry an edit of a file that steps share from the step where it begins to the later ones.
-
-What was edited is what differs from the last commit. Nothing is written if a copy that an edit
-would replace was itself edited, differently.
-"""
+"""Carry an edit of a file that steps share from the step where it begins to the later ones."""
 
 import shutil
 import subprocess
 import sys
-from itertools import chain
 
 from ..arguments import parse
 from ..sites.catalogue import ROOT, STEPS
@@ -47,63 +42,39 @@ def copy_down(root):
 
 def plan(root):
     """Return which paths are to be copied to which, and what stands in the way, as texts."""
-    committed, current = committed_files(root), current_files(root)
-    names = {path.partition("/")[2] for path in committed | current}
+    edited = edited_files(root)
     copies, problems = [], []
-    for name, steps in chain.from_iterable(shared(name, committed) for name in sorted(names)):
-        first, *later = [f"{step.name}/{name}" for step in steps]
-        for path in later:
-            if current.get(path) == current.get(first):
+    for name in sorted({path.partition("/")[2] for path in edited}):
+        first = f"{STEPS[0].name}/{name}"
+        for step in STEPS[1:]:
+            path = f"{step.name}/{name}"
+            if may_change(step, name):
+                first = path  # another version begins here
+            elif content(root / path) == content(root / first):
                 continue
-            if current.get(path) == committed.get(path):
-                copies.append((first, path))
-            elif current.get(first) == committed.get(first):
-                problems.append(f"{path} was edited, but its version begins in {first}: edit that.")
+            elif path in edited:
+                begin = f"this version begins in {first}: edit that alone."
+                problems.append(f"{path} was itself edited, and {begin}")
             else:
-                problems.append(f"{path} was itself edited, not as {first} was.")
+                copies.append((first, path))
     return copies, problems
 
 
-def shared(name, committed):
-    """Return (name, steps) for each version of a file: the steps that share it.
-
-    A version begins where the list of changes says so, and where the last commit has another one.
-    """
-    versions = []
-    for before, step in zip([None, *STEPS], STEPS, strict=False):
-        is_same = before and committed.get(f"{before.name}/{name}") == committed.get(
-            f"{step.name}/{name}"
-        )
-        if is_same and not may_change(step, name):
-            versions[-1][1].append(step)
-        else:
-            versions.append((name, [step]))
-    return versions
+def content(path):
+    """Return what a file holds, None if there is none."""
+    return path.read_bytes() if path.is_file() else None
 
 
-def committed_files(root):
-    """Return the hash of each file of the steps in the last commit, by its path."""
-    lines = git(root, "ls-tree", "-r", "-z", "HEAD", "--", *folders()).split("\0")[:-1]
-    entries = [line.split("\t") for line in lines]
-    return {path: about.split()[2] for about, path in entries}
+def edited_files(root):
+    """Return the steps' files that differ from the last commit, those that git ignores left out."""
+    folders = ["-z", "--", *(step.name for step in STEPS)]
+    changed = git(root, "diff", "HEAD", "--name-only", "--no-renames", "--relative", *folders)
+    new = git(root, "ls-files", "--others", "--exclude-standard", *folders)
+    return set(f"{changed}{new}".split("\0")[:-1])
 
 
-def current_files(root):
-    """Return the hash of each file of the steps as it is now, ignored files left out."""
-    listed = git(root, "ls-files", "-z", "-co", "--exclude-standard", "--", *folders())
-    paths = [path for path in sorted(set(listed.split("\0")[:-1])) if (root / path).is_file()]
-    hashes = git(root, "hash-object", "--stdin-paths", input="\n".join(paths)).split()
-    return dict(zip(paths, hashes, strict=True))
-
-
-def folders():
-    return [step.name for step in STEPS]
-
-
-def git(root, *arguments, **options):
-    command = ["git", *arguments]
-    options |= {"cwd": root, "check": True, "stdout": subprocess.PIPE, "encoding": "utf-8"}
-    return subprocess.run(command, **options).stdout
+def git(root, *arguments):
+    return subprocess.check_output(["git", *arguments], cwd=root, encoding="utf-8")
 
 
 if __name__ == "__main__":
