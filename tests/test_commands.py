@@ -14,7 +14,6 @@ from uuid import uuid4
 
 import psutil
 import pytest
-import requests
 from watchfiles import watch
 
 from tools.commands import COMMANDS
@@ -22,20 +21,19 @@ from tools.demo.run import keep_consumer_running, watch_code
 from tools.sites.catalogue import ROOT
 from tools.sites.ports import free_port, reserved_ports
 from tools.sites.processes import StartError, has_ended, sole_owner, stop
-from tools.sites.site import answers
+from tools.sites.site import answers, words
 from tools.sites.visitor import Visitor
 
 from .conftest import completed, wait_for
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 LIMIT = 300  # seconds, for what never happens
-# Runs a command as if there were one step: how it stops does not hang on how many there are.
-WITH_ONE_STEP = """
+ONLY_STEP_5 = """
 import sys
+from tools.demo import demo
 from tools.sites import catalogue
-from tools.{package} import {name}
-catalogue.STEPS[:] = [catalogue.BY_NUMBER[{number}]]
-sys.exit({name}.main())
+catalogue.STEPS[:] = [catalogue.BY_NUMBER[5]]
+sys.exit(demo.main())
 """
 SITE_AND_CONSUMER = 2  # processes
 QUICK = {"SIMULATED_RESIZE_SECONDS": "0.5", "PYTHONUTF8": "1"}  # without simulated work
@@ -83,20 +81,10 @@ def started(arguments, until, **options):
         process.stdout.close()
 
 
-def with_one_step(number, name, *arguments):
-    package = COMMANDS[name].room
-    return [
-        sys.executable,
-        "-c",
-        WITH_ONE_STEP.format(package=package, name=name, number=number),
-        *arguments,
-    ]
-
-
 def short_demo(var_dir, base_port):
-    """Return the demo of step 5 alone."""
+    """Return the demo of one step: how it stops does not hang on how many there are."""
     options = [f"--var-dir={var_dir}", f"--base-port={base_port}", "--signups=1"]
-    return with_one_step(5, "demo", *options)
+    return [sys.executable, "-c", ONLY_STEP_5, *options]
 
 
 @posix_only
@@ -104,7 +92,8 @@ def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
     env = quick() | {"SIMULATED_RESIZE_SECONDS": "60"}
     with started(short_demo(tmp_path, base_port), "Starting", env=env) as (demo, _):
         wait_for(lambda: len(demo.children(recursive=True)) == SITE_AND_CONSUMER, LIMIT, pause=0.3)
-        wait_for(lambda: "sign-up" in said_by_now(tmp_path), LIMIT)
+        logs = "timings.*.jsonl"
+        wait_for(lambda: any("sign-up" in words(log) for log in tmp_path.rglob(logs)), LIMIT)
         assert answers(f"http://127.0.0.1:{base_port}")  # the race's page, already
         family = demo.children(recursive=True)
         demo.send_signal(signal.SIGINT)
@@ -112,30 +101,6 @@ def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
         assert alive == []
         assert demo.returncode == 130
         assert "Traceback" not in demo.stdout.read()
-
-
-def said_by_now(var_dir):
-    logs = var_dir.rglob("timings.*.jsonl")
-    return "".join(path.read_text(encoding="utf-8") for path in logs)
-
-
-def runs_a_server(process):
-    try:
-        children = process.children(recursive=True)
-        return any("tools.sites.runserver" in child.cmdline() for child in children)
-    except psutil.NoSuchProcess:  # it has just ended
-        return False
-
-
-@posix_only
-def test_stopping_the_losses_leaves_no_process_behind():
-    losses = with_one_step(1, "losses", "--signups=2", "--runs=1")
-    with psutil.Popen(losses, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
-        wait_for(lambda: runs_a_server(run), LIMIT, pause=0.3)
-        family = run.children(recursive=True)
-        run.terminate()
-        _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
-        assert alive == []
 
 
 @pytest.mark.parametrize("name", ["demo", "run"])
@@ -147,29 +112,10 @@ def test_port_in_use_is_said_in_one_line(tmp_path, base_port, name):
         result = completed(arguments, COLUMNS="200", **QUICK)
     assert result.returncode == 1
     said = " ".join((result.stdout + result.stderr).split())
-    assert says_that_the_port_is_taken(said, port)
+    # By these tests, or by the `workshop.py test` that runs them.
+    assert f"Port {port} is taken by process" in said or f", port {port})" in said
     assert said.endswith(("stop it, or choose other ports with --base-port.", "stop it first."))
     assert "Traceback" not in result.stdout + result.stderr
-
-
-def says_that_the_port_is_taken(text, port):
-    """Return whether it does: by these tests, or by the `workshop.py test` that runs them."""
-    by_process, by_command = f"Port {port} is taken by process", f", port {port})"
-    return by_process in text or by_command in text
-
-
-def test_run_serves_one_step(base_port):
-    arguments = command("run", "1", f"--base-port={base_port}")
-    with started(arguments, "Starting development server", env=quick()) as (run, family):
-        url = f"http://127.0.0.1:{int(base_port) + 1}"
-        wait_for(lambda: answers(url), LIMIT)
-        assert "Step 1" in requests.get(url, timeout=10).text
-        family = run.children(recursive=True)
-        assert not any(is_consumer(process) for process in family)
-        run.terminate()
-        if os.name == "posix":
-            _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
-            assert alive == []
 
 
 def test_run_production_is_like_a_public_site_without_its_https(base_port):
@@ -210,10 +156,10 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
     with started(arguments, "Huey's consumer is process", env=quick()) as (run, _):
         second = completed(command("run", "2", f"--base-port={base_port}"))
         assert second.returncode == 1
-        running = (
+        assert second.stderr.startswith(
             f"A `workshop.py run 5 --base-port={base_port}` is running already (process {run.pid}, "
+            f"port {int(base_port) + 10}): stop it first."
         )
-        assert second.stderr.startswith(f"{running}port {int(base_port) + 10}): stop it first.")
 
         [consumer] = consumers(run)
         consumer.kill()
@@ -222,10 +168,15 @@ def test_run_revives_a_killed_consumer_and_a_second_instance_names_the_first(tmp
             lines.append(line)
             if line.startswith("Huey's consumer is process"):
                 break
-        words = f"Huey's consumer (process {consumer.pid}) was killed (SIGKILL): starting it again."
-        assert f"{words}\n" in lines
+        said = f"Huey's consumer (process {consumer.pid}) was killed (SIGKILL): starting it again."
+        assert f"{said}\n" in lines
         [again] = consumers(run)
         assert lines[-1] == f"Huey's consumer is process {again.pid}.\n"
+        wait_for(lambda: answers(f"http://127.0.0.1:{int(base_port) + 5}"), LIMIT)
+        family = run.children(recursive=True)
+        run.terminate()
+        _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
+        assert alive == []
 
 
 @posix_only
