@@ -51,13 +51,6 @@ def step(text):
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def folder(text):
-    path = started_in(text).resolve()
-    if not path.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
-    return path
-
-
 def new_file(text):
     path = started_in(text).resolve()
     if not path.parent.is_dir() or path.is_dir():

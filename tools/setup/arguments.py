@@ -2,7 +2,7 @@
 
 from argparse import ArgumentTypeError
 
-from ..arguments import add_base_port, add_output, folder
+from ..arguments import add_base_port, add_output
 from ..commands import COMMANDS
 from ..sites.catalogue import ROOT
 
@@ -39,12 +39,6 @@ def install(parser):
     """Install what other commands need, so that they need no network later."""
     words = "commands to install for, such as test or notebooks (demo, also enough for run)"
     add_commands(parser, words, default=["demo"])
-    parser.add_argument(
-        "--wheels",
-        type=folder,
-        metavar="DIR",
-        help="take the packages from there, as from a bundle",
-    )
 
 
 def add_commands(parser, what, default):

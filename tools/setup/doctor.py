@@ -4,17 +4,14 @@ Standard library only: it runs on the bare Python, downloads nothing and leaves 
 """
 
 import datetime
-import email.utils
-import importlib.util
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import urllib.error
 import urllib.request
-import webbrowser
+from importlib.util import find_spec
 
 from ..arguments import parse
 from ..playground.project import PORT
@@ -25,7 +22,6 @@ OK, NOTE, FIX = "ok", "note", "FIX"
 FREE_MEGABYTES = 900  # for .venv with everything, and what the sites write
 LONGEST_PATH = 100  # characters: Windows allows 260, and packages have files with long names
 MADE = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # no clock is right that is before it
-CLOCK_MINUTES = 5  # that a clock may be wrong
 INDEX = "https://pypi.org/simple"
 SECONDS = 10  # to wait for the package index
 
@@ -36,17 +32,15 @@ def main(arguments=None):
     ports = [base_port, *(base_port + step.number for step in STEPS)]
     # The playground, the inbox, the jokes and SMTP.
     ports += [base_port + above for above in [PORT, 10, 11, 25]]
-    answer = ask_index()
     results = {
         "Python": python(),
         "venv and pip": venv(),
         "folder": folder(),
         "disk": disk(),
         "ports": free_ports(ports),
-        "packages": packages(answer),
-        "clock": clock(answer),
+        "packages": packages(),
+        "clock": clock(),
         "proxy": proxy(),
-        "browser": browser(),
     }
     for name, (state, words) in results.items():
         print(f"{state:4}  {name:12}  {words}", flush=True)
@@ -73,9 +67,8 @@ def venv():
         return NOTE, "not tried: see the folder"
     with tempfile.TemporaryDirectory(dir=ROOT, ignore_cleanup_errors=True) as place:
         made = subprocess.run([BASE, "-m", "venv", "--without-pip", place], capture_output=True)
-    found = [importlib.util.find_spec(name) for name in ["ensurepip", "pip"]]
-    found += [shutil.which("uv"), *WHEELS.glob("pip-*.whl")]
-    if made.returncode or not any(found):
+    found = [find_spec("ensurepip"), find_spec("pip"), shutil.which("uv")]
+    if made.returncode or not any([*found, *WHEELS.glob("pip-*.whl")]):
         return FIX, NO_PIP
     return OK, "can be made"
 
@@ -117,23 +110,15 @@ def free_ports(ports):
     return FIX, f"{', '.join(taken)} can't be used: {advice}"
 
 
-def ask_index():
-    """Return the headers of the package index's answer, or in words why there is none."""
-    request = urllib.request.Request(f"{index_url()}/pip/", method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as response:
-            return response.headers
-    except urllib.error.HTTPError as error:
-        return error.headers if error.code == 405 else f"{error.code} {error.reason}"
-    except (OSError, ValueError) as error:
-        return str(getattr(error, "reason", error))
-
-
-def index_url():
-    """Return the address of the index that pip would ask."""
+def index_problem():
+    """Return in words why the package index that pip would ask gives no answer, "" if it does."""
     if not (url := os.environ.get("PIP_INDEX_URL")):
         url = pip("config", "get", "global.index-url").stdout.strip() or INDEX
-    return url.rstrip("/")
+    try:
+        urllib.request.urlopen(f"{url.rstrip('/')}/pip/", timeout=SECONDS).close()
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))
+    return ""
 
 
 def pip_reaches_index():
@@ -145,7 +130,7 @@ def pip(*arguments):
     return subprocess.run([BASE, "-m", "pip", *arguments], capture_output=True, encoding="utf-8")
 
 
-def packages(answer):
+def packages():
     if hashes(["workshop.txt"]).items() <= read_stamp().items():
         return OK, "installed already"
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
@@ -153,22 +138,18 @@ def packages(answer):
         return OK, f"in {WHEELS.name}, so no network is needed: python workshop.py install"
     if os.environ.get("PIP_NO_INDEX", "0").lower() not in ("", "0", "no", "off", "false"):
         return FIX, NO_INDEX
-    if isinstance(answer, str) and not pip_reaches_index():
+    if (problem := index_problem()) and not pip_reaches_index():
         return FIX, (
-            f"no answer from the package index ({answer}): connect to a network and say "
+            f"no answer from the package index ({problem}): connect to a network and say "
             "'python workshop.py install', or unpack a bundle"
         )
     return OK, f"to download, {MEGABYTES['workshop.txt']} MB: python workshop.py install"
 
 
-def clock(answer):
+def clock():
     now = datetime.datetime.now(datetime.UTC)
-    wrong = now < MADE
-    if not isinstance(answer, str) and (said := answer.get("Date")):
-        wrong = abs((now - email.utils.parsedate_to_datetime(said)).total_seconds())
-        wrong = wrong > CLOCK_MINUTES * 60
-    if wrong:
-        return FIX, f"{now:%Y-%m-%d %H:%M} UTC is wrong: set it, or downloads and log-ins fail"
+    if now < MADE:
+        return FIX, f"{now:%Y-%m-%d %H:%M} UTC is wrong: set it, or no download works"
     return OK, f"{now:%Y-%m-%d %H:%M} UTC"
 
 
@@ -180,14 +161,6 @@ def proxy():
         return FIX, SOCKS
     hosts = ", ".join(sorted({url.rpartition("@")[2] for url in found.values()}))
     return NOTE, f"{hosts}: for downloads; let the browser reach 127.0.0.1 without it"
-
-
-def browser():
-    try:
-        webbrowser.get()
-    except webbrowser.Error:
-        return NOTE, "none found here: any browser of this machine will do"
-    return OK, "found"
 
 
 if __name__ == "__main__":

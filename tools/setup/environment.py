@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from ..commands import COMMANDS
 from ..filelock import take
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -72,10 +73,6 @@ WRONG_INDEX = (
     "settings do ('pip config list')"
 )
 DISK_FULL = "the disk is full: free some 900 MB and run this again"
-ELSEWHERE = (
-    "pip has put the packages elsewhere, as its own settings tell it: take target, prefix, root or "
-    "dry-run out of them ('pip config list' shows the file)"
-)
 SOCKS = (
     "pip can't use a SOCKS proxy: unset ALL_PROXY, or set HTTPS_PROXY to an HTTP proxy, and run "
     "this again"
@@ -92,36 +89,33 @@ CAUSES = {
 }
 
 
-class Terminated(BaseException):
-    """A SIGTERM or SIGHUP came while `.venv` was being made."""
-
-
 class CannotPrepare(Exception):
     """`.venv` can't be made here and now; the message says why and how to fix it."""
 
 
-def run(name, module, locks, arguments, wheels=None):
-    """Run `tools.<module>` in `.venv`, made or mended first; say how it ended, return its status.
+def run(name, locks, arguments):
+    """Run a command in `.venv`, made or mended first; say how it ended, return its status.
 
     Without locks it runs on the bare Python. The status is 1 if `.venv` can't be made, 128 and
     its number after a signal while it is being made.
     """
-    status, was_stopped = make_and_call(module, locks, arguments, wheels or WHEELS)
+    status, was_stopped = make_and_call(COMMANDS[name], locks, arguments)
     unsuccessful = "not all tasks are done" if name == "check" and status == 1 else "failed"
     how = "stopped" if was_stopped else unsuccessful if status else "done"
     say(f"workshop.py {name}: {how}{f' (exit status {status})' if status else ''}.")
     return status
 
 
-def make_and_call(module, locks, arguments, wheels):
+def make_and_call(command, locks, arguments):
     """Return the exit status, and whether it was a signal that ended it."""
-    for number in [signal.SIGTERM, *HANGUP]:
+    for number in [signal.SIGINT, signal.SIGTERM, *HANGUP]:
         signal.signal(number, stop_installing)
     try:
-        prepare(locks, wheels)
-        if not module:
+        prepare(locks)
+        if not command.module:
             return 0, False
-        return call([PYTHON if locks else BASE, "-m", f"tools.{module}", *arguments])
+        module = f"tools.{command.room}.{command.module}"
+        return call([PYTHON if locks else BASE, "-m", module, *arguments])
     except CannotPrepare as problem:
         say(f"workshop.py: {problem}")
     except OSError as error:
@@ -129,18 +123,16 @@ def make_and_call(module, locks, arguments, wheels):
             f"workshop.py: {error.strerror}: {error.filename or VENV}; the clone must be in a "
             "folder of yours with some 900 MB free, and no other program may be using its .venv"
         )
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT, True
-    except Terminated as stopped:
-        return 128 + stopped.args[0], True
+    except SystemExit as stopped:
+        return stopped.code, True
     return 1, False
 
 
 def stop_installing(number, _):
-    raise Terminated(number)
+    sys.exit(128 + number)
 
 
-def prepare(locks, wheels=WHEELS):
+def prepare(locks):
     """Bring `.venv` to what `locks` pin; raise CannotPrepare or OSError."""
     wanted = hashes(locks)
     if wanted.items() <= read_stamp().items():
@@ -157,14 +149,15 @@ def prepare(locks, wheels=WHEELS):
             say("Tried with Python 3.11 to 3.14 only; going on with a newer one.")
         LOG.write_text("", encoding="utf-8")
         if not stamp:
-            say(why_again(), end="")
+            if any(path not in (GUARD, LOG) for path in VENV.iterdir()):
+                say(".venv is unfinished, or of another Python: making it again.")
             make_venv()
             stamp = {"python": INTERPRETER}
             STAMP.write_text(json.dumps(stamp), encoding="utf-8")
         missing = [lock for lock in locks if stamp.get(lock) != wanted[lock]]
         STAMP.unlink()  # so that after a kill the next run makes .venv again
         try:
-            install(missing, wheels)
+            install(missing)
         except BaseException:
             said = LOG.read_text(encoding="utf-8", errors="replace")
             if not re.search("Installing collected|Installed ", said):  # so nothing was changed
@@ -191,25 +184,11 @@ def hashes(locks):
 
 def read_stamp():
     """Return what is in place: {} if `.venv` is unfinished, of another Python, or not ours."""
-    stamp = stamped()
-    return stamp if stamp.get("python") == INTERPRETER and PYTHON.exists() else {}
-
-
-def stamped():
-    """Return what was put in place by whichever Python, {} if `.venv` is unfinished."""
     try:
-        return json.loads(STAMP.read_text(encoding="utf-8"))
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-
-
-def why_again():
-    """Return why an environment that is there must be made again, "" if there is none."""
-    if (python := stamped().get("python", INTERPRETER)) != INTERPRETER:
-        return f".venv is of {python}, and this is {INTERPRETER}: making it again.\n"
-    if any(path not in (GUARD, LOG) for path in VENV.iterdir()):
-        return ".venv is unfinished, or its Python is gone: making it again.\n"
-    return ""
+    return stamp if stamp.get("python") == INTERPRETER and PYTHON.exists() else {}
 
 
 def make_venv():
@@ -220,28 +199,27 @@ def make_venv():
             shutil.rmtree(path)
         elif path not in (GUARD, LOG):
             path.unlink()
-    if not shutil.which("uv"):
-        with contextlib.suppress(CannotPrepare):  # Debian's Python may have no ensurepip
-            return logged([BASE, "-m", "venv", VENV], "Making .venv")
-    return logged([BASE, "-m", "venv", "--without-pip", VENV])
+    with_pip = not shutil.which("uv") and succeeds([BASE, "-m", "venv", VENV], "Making .venv")
+    if not with_pip:  # Debian's Python may have no ensurepip
+        logged([BASE, "-m", "venv", "--without-pip", VENV])
 
 
-def install(locks, source):
-    """Install what `locks` pin, and import some of it; raise CannotPrepare or OSError.
+def install(locks):
+    """Install what `locks` pin; raise CannotPrepare or OSError.
 
     uv is several times as fast as pip. Where it fails, pip says why: it knows more networks.
     """
     pinned = ["--no-deps", *(f"--requirement={REQUIREMENTS / lock}" for lock in locks)]
-    offline = ["--no-index", f"--find-links={source}"]
+    offline = ["--no-index", f"--find-links={WHEELS}"]
     size = sum(MEGABYTES.get(lock, 1) for lock in locks)
     online = f"Downloading and installing {' and '.join(locks)} (about {size} MB)"
-    ways = [(offline, f"Taking packages from {source}")] if source.is_dir() else []
+    ways = [(offline, f"Taking packages from {WHEELS}")] if WHEELS.is_dir() else []
     ways.append(([], online))
     for where, title in ways:
         uv = ["uv", "pip", "install", f"--python={PYTHON}", *where, *pinned]
         if shutil.which("uv") and succeeds(uv, title):
             break
-        pip = [*find_pip(source), "--no-input", "--disable-pip-version-check", "--retries=2"]
+        pip = [*find_pip(), "--no-input", "--disable-pip-version-check", "--retries=2"]
         pip += ["--timeout=15", "install", "--no-user", "--progress-bar=off", "--prefer-binary"]
         if not where:
             logged([*pip, *pinned], title)
@@ -249,11 +227,7 @@ def install(locks, source):
             break
         else:
             version = sys.version.split()[0]
-            say(f"{source} lacks a package that this needs on Python {version} here.")
-    try:
-        logged([PYTHON, Path(__file__).with_name("imports.py"), *(REQUIREMENTS / x for x in locks)])
-    except CannotPrepare as problem:
-        raise CannotPrepare(f"{ELSEWHERE}; or: {problem}") from None
+            say(f"{WHEELS} lacks a package that this needs on Python {version} here.")
 
 
 def succeeds(command, title=""):
@@ -263,11 +237,11 @@ def succeeds(command, title=""):
     return False
 
 
-def find_pip(source):
+def find_pip():
     """Return the command of a pip that installs into `.venv`; raise CannotPrepare."""
     if succeeds([PYTHON, "-c", "import pip"]):  # most often; to ask its version takes long
         return [PYTHON, "-m", "pip"]
-    bundled = [[PYTHON, wheel / "pip"] for wheel in source.glob("pip-*.whl")]  # it runs as it is
+    bundled = [[PYTHON, wheel / "pip"] for wheel in WHEELS.glob("pip-*.whl")]  # it runs as it is
     for pip in ([BASE, "-m", "pip", "--python", PYTHON], *bundled):
         if succeeds([*pip, "--version"]):
             return pip
@@ -319,23 +293,17 @@ def call(command):
     SIGHUP are passed on to it, and so is SIGINT, unless it was typed: a terminal sends Ctrl-C to
     both.
     """
-    process, came, early = None, [], []
+    environment = ENVIRONMENT | {"WORKSHOP_STARTED_IN": os.getcwd()}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    came = []
 
     def pass_on(number, _):
         came.append(number)
-        if number == signal.SIGINT and typed():
-            return
-        if process:
+        if number != signal.SIGINT or not typed():
             process.send_signal(number)
-        else:
-            early.append(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM, *HANGUP):
+    for number in [signal.SIGINT, signal.SIGTERM, *HANGUP]:
         signal.signal(number, pass_on)
-    environment = ENVIRONMENT | {"WORKSHOP_STARTED_IN": os.getcwd()}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)
-    for number in early:
-        process.send_signal(number)
     status = process.wait()
     if status > 255:  # Windows, after a Ctrl-C
         status = 128 + signal.SIGINT
@@ -361,12 +329,10 @@ def sole_installer():
     """
     with GUARD.open("w", encoding="utf-8") as guard:
         os.set_inheritable(guard.fileno(), True)  # pip keeps it, should the launcher be killed
-        waiting = False
-        while not take(guard):
-            if not waiting:
-                say("Another workshop.py is installing here; waiting for it.")
-            waiting = True
-            time.sleep(0.2)
+        if not take(guard):
+            say("Another workshop.py is installing here; waiting for it.")
+            while not take(guard):
+                time.sleep(0.2)
         yield
 
 
