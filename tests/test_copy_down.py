@@ -64,6 +64,12 @@ def test_file_that_a_step_is_listed_to_change_is_its_own(root):
     assert contents(root, SIGNALS)[1:] == ["edited\n", f"{THIRD}\n", f"{FOURTH}\n", f"{FIFTH}\n"]
 
 
+def test_version_that_begins_in_a_step_is_carried_from_there(root):
+    write(root, SECOND, "accounts/services.py", "edited\n")
+    assert copy_down(root) == 0
+    assert contents(root, "accounts/services.py") == [None, *["edited\n"] * 4]
+
+
 @pytest.mark.parametrize("edited", [[FIRST, FOURTH], [FOURTH]])
 def test_other_edit_in_a_later_step_is_not_lost(root, capsys, edited):
     for step in edited:

@@ -285,6 +285,7 @@ def test_sigterm_while_installing_leaves_no_process_behind(clone):
         assert said.endswith(f"workshop.py demo: stopped (exit status {launcher.returncode}).\n")
         assert "Traceback" not in said
         wait_for(lambda: all(map(has_ended, family)), LIMIT)
+    assert list(clone.packages.glob("pip-*")) == []  # as there would be, had it run to its end
 
 
 def test_environment_made_by_hand_is_left_alone(clone):

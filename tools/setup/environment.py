@@ -250,12 +250,10 @@ def find_pip():
 
 def logged(command, title=""):
     """Run a command with its output in LOG and a dot a second; raise CannotPrepare if it fails."""
-    # In a group of its own, so that what it starts in turn can be stopped together with it.
-    group = {"process_group": 0} if os.name == "posix" else {}
     quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "close_fds": False}
     with LOG.open("a+", encoding="utf-8", errors="replace") as log:
         start = log.seek(0, os.SEEK_END)
-        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, **quiet, **group)
+        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, **quiet)
         try:
             say(title, end="")
             while process.poll() is None:
@@ -263,8 +261,7 @@ def logged(command, title=""):
                     process.wait(timeout=1)
                 say("." if title else "", end="")
         except BaseException:
-            with contextlib.suppress(ProcessLookupError):  # it may have ended just now
-                os.killpg(process.pid, signal.SIGTERM) if group else process.terminate()
+            process.terminate()
             process.wait()
             raise
         finally:
