@@ -230,6 +230,15 @@ def test_callers_variables_reach_the_command_only_if_they_are_meant_for_it(built
     assert "SIMULATED_RESIZE_SECONDS" in seen["variables"]
 
 
+def test_pips_settings_that_lead_elsewhere_are_named_each_time(clone, tmp_path):
+    settings = tmp_path / "pip.conf"
+    settings.write_text(f"[install]\ntarget = {(tmp_path / 'x').as_posix()}\n", encoding="utf-8")
+    for _ in range(2):
+        result = clone.run("demo", PIP_CONFIG_FILE=str(settings))
+        assert result.returncode == 1
+        assert "pip has put the packages elsewhere" in result.stderr
+
+
 @pytest.mark.skipif(not shutil.which("uv"), reason="there is no uv here")
 def test_uv_installs_where_it_is_on_the_path(clone):
     shutil.copytree(clone.wheels, clone.root / "wheels")

@@ -73,6 +73,10 @@ WRONG_INDEX = (
     "settings do ('pip config list')"
 )
 DISK_FULL = "the disk is full: free some 900 MB and run this again"
+ELSEWHERE = (
+    "pip has put the packages elsewhere, as its own settings tell it: take target, prefix, root or "
+    "dry-run out of them ('pip config list' shows the file)"
+)
 SOCKS = (
     "pip can't use a SOCKS proxy: unset ALL_PROXY, or set HTTPS_PROXY to an HTTP proxy, and run "
     "this again"
@@ -205,7 +209,7 @@ def make_venv():
 
 
 def install(locks):
-    """Install what `locks` pin; raise CannotPrepare or OSError.
+    """Install what `locks` pin, and import some of it; raise CannotPrepare or OSError.
 
     uv is several times as fast as pip. Where it fails, pip says why: it knows more networks.
     """
@@ -228,6 +232,10 @@ def install(locks):
         else:
             version = sys.version.split()[0]
             say(f"{WHEELS} lacks a package that this needs on Python {version} here.")
+    try:
+        logged([PYTHON, Path(__file__).with_name("imports.py"), *(REQUIREMENTS / x for x in locks)])
+    except CannotPrepare as problem:
+        raise CannotPrepare(f"{ELSEWHERE}; or: {problem}") from None
 
 
 def succeeds(command, title=""):
@@ -250,10 +258,12 @@ def find_pip():
 
 def logged(command, title=""):
     """Run a command with its output in LOG and a dot a second; raise CannotPrepare if it fails."""
+    # In a group of its own, so that what it starts in turn can be stopped together with it.
+    group = {"process_group": 0} if os.name == "posix" else {}
     quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "close_fds": False}
     with LOG.open("a+", encoding="utf-8", errors="replace") as log:
         start = log.seek(0, os.SEEK_END)
-        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, **quiet)
+        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, **quiet, **group)
         try:
             say(title, end="")
             while process.poll() is None:
@@ -261,7 +271,8 @@ def logged(command, title=""):
                     process.wait(timeout=1)
                 say("." if title else "", end="")
         except BaseException:
-            process.terminate()
+            with contextlib.suppress(ProcessLookupError):  # it may have ended just now
+                os.killpg(process.pid, signal.SIGTERM) if group else process.terminate()
             process.wait()
             raise
         finally:
@@ -290,17 +301,23 @@ def call(command):
     SIGHUP are passed on to it, and so is SIGINT, unless it was typed: a terminal sends Ctrl-C to
     both.
     """
-    environment = ENVIRONMENT | {"WORKSHOP_STARTED_IN": os.getcwd()}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)
-    came = []
+    process, came, early = None, [], []
 
     def pass_on(number, _):
         came.append(number)
-        if number != signal.SIGINT or not typed():
+        if number == signal.SIGINT and typed():
+            return
+        if process:
             process.send_signal(number)
+        else:
+            early.append(number)
 
     for number in [signal.SIGINT, signal.SIGTERM, *HANGUP]:
         signal.signal(number, pass_on)
+    environment = ENVIRONMENT | {"WORKSHOP_STARTED_IN": os.getcwd()}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    for number in early:
+        process.send_signal(number)
     status = process.wait()
     if status > 255:  # Windows, after a Ctrl-C
         status = 128 + signal.SIGINT
