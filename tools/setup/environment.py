@@ -104,6 +104,7 @@ def run(name, locks, arguments):
     its number after a signal while it is being made.
     """
     status, was_stopped = make_and_call(COMMANDS[name], locks, arguments)
+    was_stopped |= status == 128 + signal.SIGTERM  # as by `cluster stop` in another terminal
     unsuccessful = "not all tasks are done" if name == "check" and status == 1 else "failed"
     how = "stopped" if was_stopped else unsuccessful if status else "done"
     say(f"workshop.py {name}: {how}{f' (exit status {status})' if status else ''}.")
