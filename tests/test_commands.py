@@ -28,12 +28,13 @@ from .conftest import completed, wait_for
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 LIMIT = 300  # seconds, for what never happens
-ONLY_STEP_5 = """
+# How a command stops does not hang on how many steps there are.
+WITH_ONE_STEP = """
 import sys
-from tools.demo import demo
+from {module} import main
 from tools.sites import catalogue
-catalogue.STEPS[:] = [catalogue.BY_NUMBER[5]]
-sys.exit(demo.main())
+catalogue.STEPS[:] = [catalogue.BY_NUMBER[{number}]]
+sys.exit(main())
 """
 SITE_AND_CONSUMER = 2  # processes
 QUICK = {"SIMULATED_RESIZE_SECONDS": "0.5", "PYTHONUTF8": "1"}  # without simulated work
@@ -82,9 +83,9 @@ def started(arguments, until, **options):
 
 
 def short_demo(var_dir, base_port):
-    """Return the demo of one step: how it stops does not hang on how many there are."""
     options = [f"--var-dir={var_dir}", f"--base-port={base_port}", "--signups=1"]
-    return [sys.executable, "-c", ONLY_STEP_5, *options]
+    code = WITH_ONE_STEP.format(module="tools.demo.demo", number=5)
+    return [sys.executable, "-c", code, *options]
 
 
 @posix_only
@@ -101,6 +102,26 @@ def test_ctrl_c_during_the_sign_ups_stops_everything(tmp_path, base_port):
         assert alive == []
         assert demo.returncode == 130
         assert "Traceback" not in demo.stdout.read()
+
+
+@posix_only
+def test_stopping_the_losses_leaves_no_process_behind():
+    code = WITH_ONE_STEP.format(module="tools.measure.losses", number=1)
+    losses = [sys.executable, "-c", code, "--signups=2", "--runs=1"]
+    with psutil.Popen(losses, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+        wait_for(lambda: run.children(recursive=True), LIMIT, pause=0.3)  # the step's server
+        family = run.children(recursive=True)
+        run.terminate()
+        _, alive = psutil.wait_procs([run, *family], timeout=LIMIT)
+        assert alive == []
+
+
+def test_run_serves_a_step_without_a_consumer(base_port):
+    url = f"http://127.0.0.1:{int(base_port) + 1}/"
+    arguments = command("run", "1", f"--base-port={base_port}")
+    with started(arguments, "Quit the server", env=quick()) as (_, family):
+        assert answers(url)
+        assert not any("run_huey" in process.cmdline() for process in family)
 
 
 @pytest.mark.parametrize("name", ["demo", "run"])

@@ -30,7 +30,8 @@ def test_every_fenced_block_says_what_it_shows(path):
 @by_readme
 def test_every_link_leads_to_a_file(path):
     text = docs.FENCED.sub("", path.read_text(encoding="utf-8"))
-    links = [link for link in re.findall(r"\]\((.*?)\)", text) if "://" not in link]
+    found = re.findall(r"""\]\((.*?)\)|src(?:set)?="(.*?)\"""", text)
+    links = [link for link in map("".join, found) if "://" not in link]
     missing = [link for link in links if not (path.parent / link.partition("#")[0]).exists()]
     assert missing == []
     anchors = [link[1:] for link in links if link.startswith("#")]

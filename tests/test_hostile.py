@@ -259,7 +259,7 @@ def test_any_upload_is_refused_or_stored_under_a_name_of_our_own(site, name, con
         assert re.fullmatch(r"[0-9a-f]{32}\.(jpeg|jpg|png|webp|mpo)", name)
 
 
-@at_the_last_step
+@at_both_ends
 @given(
     token=awkward | st.none() | st.text("0aA", min_size=64, max_size=64),
     cookie=st.sampled_from(["own", "none", "forged"]),
@@ -307,7 +307,7 @@ class Answer:
 HOSTS = ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "[::1", "a b", ""]
 
 
-@at_the_last_step
+@at_both_ends
 @given(
     host=st.sampled_from(HOSTS) | awkward.map(lambda text: re.sub(r"[\r\n\0]", "", text)[:1000]),
     path=st.sampled_from(["/", "/signup", "/login/", "/nothing/"]),
@@ -411,7 +411,8 @@ def test_no_request_for_a_static_file_gets_another_file(site, owner, method, tar
 @at_the_last_step
 def test_escape_sequence_in_a_path_does_not_reach_the_servers_terminal(started_site):
     name = uuid4().hex
-    with socket.create_connection(("127.0.0.1", started_site.port)) as connection:
+    address = ("127.0.0.1", started_site.port)
+    with socket.create_connection(address, timeout=TIMEOUT) as connection:
         connection.sendall(f"GET /\x1b[31m{name} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
         while connection.recv(65_536):
             pass  # who leaves before the end of the answer may keep its request out of the log

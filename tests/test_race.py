@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
@@ -10,6 +11,7 @@ import pytest
 import requests
 
 from tools.race import MAIL_TRIES, Lane, Races, pages
+from tools.race.kill import Kill
 from tools.sites.addresses import listen, names, printable, warning
 from tools.sites.catalogue import BY_NUMBER
 from tools.sites.manage import step_environment
@@ -99,12 +101,35 @@ def test_race_in_turn_starts_a_step_when_the_one_before_is_over(page):
     assert seen[-1] == ["done"] * 5
 
 
-def test_one_of_two_who_press_at_the_same_time_is_refused(page):
-    with ThreadPoolExecutor() as threads:
-        answers = sorted(threads.map(lambda _: page.post(), range(2)), key=lambda a: a.status_code)
-    assert [answer.status_code for answer in answers] == [202, 409]
-    assert "running already" in answers[1].json()["error"]
+class SlowLane(Lane):
+    def __init__(self, *arguments):
+        time.sleep(0.2)  # in which the other press comes
+        super().__init__(*arguments)
+
+
+class SlowKill(Kill):
+    def __init__(self):
+        time.sleep(0.2)
+        super().__init__()
+
+
+def test_of_two_who_press_at_the_same_time_one_is_refused(page, standins, monkeypatch):
+    monkeypatch.setattr("tools.race.races.Lane", SlowLane)
+    monkeypatch.setattr("tools.race.races.Kill", SlowKill)
+    standins.control(mail_delay=0.5)
+
+    def refusal(press):
+        """Press twice at the same time; return why one was refused."""
+        with ThreadPoolExecutor() as threads:
+            answers = [task.result() for task in [threads.submit(press) for _ in range(2)]]
+        [refused] = [answer for answer in answers if not answer.ok]
+        assert refused.status_code == 409
+        return refused.json()["error"]
+
+    assert "A race is running already" in refusal(page.post)
     assert page.finished_race()["number"] == 1
+    assert "is being started again already" in refusal(lambda: page.kill(4))
+    wait_for(lambda: "back after" in page.get().json()["kills"]["4"]["words"], LIMIT)
 
 
 def test_broken_mail_server_is_final_in_steps_1_to_3_and_the_others_recover(page, standins):

@@ -24,6 +24,9 @@ from tools.sites.site import running_site
 from tools.sites.visitor import Visitor
 from tools.sites.web import serve
 
+from .conftest import completed
+from .test_commands import posix_only
+
 LIMIT = 60  # seconds, for what never happens
 
 
@@ -146,3 +149,17 @@ def test_editor_in_a_browser_forwards_what_listens_here(standins, tmp_path, monk
             url = f"http://127.0.0.1:{port}/control"
             sent = requests.post(url, json={"mail_delay": 0}, headers=headers, timeout=LIMIT)
             assert sent.status_code == status
+
+
+@posix_only
+@pytest.mark.parametrize(("name", "stops"), [("SIGINT", True), ("SIGHUP", False)])
+def test_ctrl_c_counts_in_a_shells_background_and_hang_up_does_not_after_nohup(name, stops):
+    code = f"""
+import signal
+from tools.sites.processes import stop_in_order
+signal.signal(signal.{name}, signal.SIG_IGN)  # as the shell and nohup do
+stop_in_order()
+signal.raise_signal(signal.{name})
+"""
+    status = completed([sys.executable, "-c", code]).returncode
+    assert status == (128 + getattr(signal, name) if stops else 0)

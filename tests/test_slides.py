@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from tools.publish import plots
 from tools.publish.docs import read
-from tools.publish.slides import main
+from tools.publish.slides import PLOT, main
+from tools.sites.catalogue import ROOT
 
 INLINE = "data:image/png;base64,"
 
@@ -26,7 +28,11 @@ def test_slides_refer_to_nothing_outside_of_their_file(slides):
 
 def test_slides_show_every_plot_and_every_table_of_their_source(slides):
     source = read("docs/SLIDES.md")
-    assert slides.count(f'src="{INLINE}') == source.count("<!-- plot ") > 0
+    named = [
+        next(png for found, _, png in plots(ROOT / path) if found == cell_id)
+        for path, cell_id in PLOT.findall(source)
+    ]
+    assert re.findall(f'src="{INLINE}([^"]*)"', slides) == named != []
     assert slides.count("<table>") == source.count("\n| ---") > 0
 
 

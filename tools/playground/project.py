@@ -2,8 +2,8 @@
 
 import json
 import shutil
-import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ..sites.catalogue import BY_NUMBER, ROOT, STEPS, started_in
@@ -145,7 +145,7 @@ def changed_files(project):
 
 def put_aside(folder):
     """Rename the folder, so that nothing in it is lost; return where it is now."""
-    moment = time.strftime("%Y-%m-%d-%H%M%S")
+    moment = datetime.now().strftime("%Y-%m-%d-%H%M%S-%f")
     backup = folder.with_name(f"{folder.name}-backup-{moment}")
     try:
         folder.rename(backup)

@@ -36,17 +36,20 @@ class Workers:
 
     def __init__(self, seen):
         self.seen, self.site, self.standins = seen, seen.site, seen.standins
-        self.running, self.replacement = [], None
+        self.running, self.replacement, self.refusal = [], None, None
 
     def start(self, **variables):
         """Start a consumer with further environment variables; raise Wrong if it ends."""
+        if self.refusal:  # a start that fails takes long
+            raise self.refusal
         self.seen.run()  # which has made the database
         self.site.environment |= {"OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS)} | variables
         self.site.workers = 2
         try:
             self.site.start_consumer(*ATTENTIVE)
         except StartError as error:
-            raise Wrong(f"The consumer ended: {error}") from None
+            self.refusal = Wrong(f"The consumer ended: {error}")
+            raise self.refusal from None
         self.running.append(self.site.consumer)
         return self.site.consumer
 

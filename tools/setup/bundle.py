@@ -1,6 +1,7 @@
 """Pack this repository and its packages into one archive, for a room without a network."""
 
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from packaging.requirements import Requirement
 from ..arguments import parse
 from ..commands import COMMANDS
 from ..sites.catalogue import ROOT
-from .environment import REQUIREMENTS, WHEELS
+from .environment import HANGUP, REQUIREMENTS, WHEELS
 
 LOCKS = ["workshop.txt", "tests.txt", "bundle.txt"]  # what a learner needs, and a pip
 # A system's wheels, and what the locks' markers ask of it. Linux: glibc 2.28, of 2018, or later.
@@ -35,6 +36,8 @@ class NoWheels(Exception):
 def main(arguments=None):
     """Run the command; return its exit status."""
     options = parse("bundle", arguments)
+    for number in [signal.SIGTERM, *HANGUP]:  # leaves no folder behind
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     locks = [*LOCKS, *(lock for name in options.commands for lock in COMMANDS[name].locks)]
     output = options.output
     try:
@@ -49,6 +52,9 @@ def main(arguments=None):
             archive = Path(shutil.make_archive(clone, "zip", folder, clone.name))
             count, size = len(list(wheels.iterdir())), archive.stat().st_size / 1e6
             archive.replace(output)
+    except shutil.Error as error:  # of copytree, with an entry for each file: the first tells
+        print(f"\n{error.args[0][0][2]}\nNothing was written.", file=sys.stderr)
+        return 1
     except (NoWheels, OSError) as problem:
         print(f"\n{problem}\nNothing was written.", file=sys.stderr)
         return 1
