@@ -82,7 +82,7 @@ def environment():
     else:
         install = [sys.executable, "-m", "pip", "--python", PYTHON, "install"]
     install += ["--quiet", "--requirement", LOCK]
-    result = subprocess.run(install, capture_output=True, encoding="utf-8")
+    result = completed(install)
     if result.returncode and not os.environ.get("CI"):
         pytest.skip(f"could not install Django 6.1: {result.stderr.splitlines()[-1]}")
     assert result.returncode == 0, result.stderr

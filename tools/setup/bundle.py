@@ -52,10 +52,9 @@ def main(arguments=None):
             archive = Path(shutil.make_archive(clone, "zip", folder, clone.name))
             count, size = len(list(wheels.iterdir())), archive.stat().st_size / 1e6
             archive.replace(output)
-    except shutil.Error as error:  # of copytree, with an entry for each file: the first tells
-        print(f"\n{error.args[0][0][2]}\nNothing was written.", file=sys.stderr)
-        return 1
     except (NoWheels, OSError) as problem:
+        if isinstance(problem, shutil.Error):  # of copytree, with an entry for each file
+            problem = problem.args[0][0][2]
         print(f"\n{problem}\nNothing was written.", file=sys.stderr)
         return 1
     print(f"{output}: {size:.0f} MB, {count} wheels and the repository.")
